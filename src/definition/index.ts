@@ -1,0 +1,22 @@
+export { type Entity, entity, type KeySchema, type Metadata, type Tags } from './entity.ts';
+export { type FeatureRef, type FeatureService, featureService } from './feature-service.ts';
+export { type FeatureView, type FeatureViewSpec, featureView } from './feature-view.ts';
+export {
+  type OnDemandFeatureView,
+  type OnDemandProjection,
+  onDemandFeatureView,
+  type Transform,
+} from './on-demand-feature-view.ts';
+export { makeProjection, type ViewProjection } from './projection.ts';
+export {
+  type ParquetSource,
+  type ParquetSourceSpec,
+  parquetSource,
+  type RequestSource,
+  type RowFormat,
+  requestSource,
+  type Source,
+  type TopicSource,
+  type TopicSourceSpec,
+  topicSource,
+} from './source.ts';

@@ -1,0 +1,11 @@
+export {
+  KvBatch,
+  type KvEntry,
+  type KvOpenOptions,
+  type KvOperation,
+  type KvRange,
+  type KvReader,
+  type KvSnapshot,
+  type KvStore,
+  type KvWriteOptions,
+} from './kv-store.ts';

@@ -1,0 +1,18 @@
+export {
+  type AppendResult,
+  type Cursor,
+  type GroupMembership,
+  type Header,
+  type Log,
+  type LogBatch,
+  type LogCapabilities,
+  type LogReader,
+  type PollOptions,
+  type ProducedRecord,
+  type TimestampType,
+  type TopicDescription,
+  type TopicPartition,
+  type TopicSpec,
+  topicPartitionName,
+  type Watermarks,
+} from './log.ts';

@@ -1,0 +1,106 @@
+/**
+ * The byte layout of every key in the engine's RocksDB. Big-endian, so that keys sort as numbers do.
+ *
+ * ```
+ * state key  := sourceId u16 (1…65535) | partition u16 | space u8 | rest
+ *   CURSOR   0x01   rest = (empty)                      positions of the partition
+ *   OUTBOX   0x02   rest = sequence u64                 records still to be appended to a topic
+ *   COUNTERS 0x03   rest = (empty)                      late, dropped and rejected rows
+ *   SEGMENT  0x04   rest = startOffset u64              manifest entries
+ *   ROW      0x10   rest = viewId u16 | entity key      the newest row of an entity
+ * meta key   := 0x0000 | 0x0000 | space u8 | rest
+ *   FORMAT   0x01   rest = (empty)                      format version of the store
+ *   NAME     0x02   rest = kind u8 | name UTF-8         the id of a source, view or layout
+ *   INTERVAL 0x03   rest = viewId u16                   materialized intervals
+ *   SPREAD   0x04   rest = viewId u16                   set once an entity's rows left its home partition
+ *   LAYOUT   0x05   rest = layoutId u16                 names and types of stored feature columns
+ * ```
+ *
+ * State keys begin with their source and partition, so that a partition's state is one range and
+ * can move between machines. An entity key is self-delimiting (`entity-key.ts`), so that keys can
+ * go on behind it. Golden bytes: `test/golden/key-schema.test.ts`.
+ */
+export const SPACE = {
+  cursor: 0x01,
+  outbox: 0x02,
+  counters: 0x03,
+  segment: 0x04,
+  row: 0x10,
+} as const;
+
+export const META = {
+  format: 0x01,
+  name: 0x02,
+  interval: 0x03,
+  spread: 0x04,
+  layout: 0x05,
+} as const;
+
+const STATE_PREFIX_BYTES = 5;
+const VIEW_PREFIX_BYTES = STATE_PREFIX_BYTES + 2;
+
+/** A state key with nothing behind its space: a cursor, counters, or the start of a range. */
+export function stateKey(sourceId: number, partition: number, space: number): Uint8Array {
+  return writeStatePrefix(Buffer.allocUnsafe(STATE_PREFIX_BYTES), sourceId, partition, space);
+}
+
+/** A state key that ends in a number: an outbox sequence or a segment's start offset. */
+export function numberedKey(
+  sourceId: number,
+  partition: number,
+  space: number,
+  value: number,
+): Uint8Array {
+  const key = writeStatePrefix(Buffer.allocUnsafe(STATE_PREFIX_BYTES + 8), sourceId, partition, space);
+  key.writeBigUInt64BE(BigInt(value), STATE_PREFIX_BYTES);
+  return key;
+}
+
+/** The number at the end of a numbered key. */
+export function numberOfKey(key: Uint8Array): number {
+  return Number(Buffer.from(key.buffer, key.byteOffset, key.byteLength).readBigUInt64BE(STATE_PREFIX_BYTES));
+}
+
+/** The key of one view's state of one entity. */
+export function entityStateKey(
+  sourceId: number,
+  partition: number,
+  space: number,
+  viewId: number,
+  entityKey: Uint8Array,
+): Uint8Array {
+  const key = Buffer.allocUnsafe(VIEW_PREFIX_BYTES + entityKey.length);
+  writeStatePrefix(key, sourceId, partition, space);
+  key.writeUInt16BE(viewId, STATE_PREFIX_BYTES);
+  key.set(entityKey, VIEW_PREFIX_BYTES);
+  return key;
+}
+
+/** The entity key (and what follows it) of an entity state key. */
+export function entityKeyOf(key: Uint8Array): Uint8Array {
+  return key.subarray(VIEW_PREFIX_BYTES);
+}
+
+export function metaKey(space: number, rest: Uint8Array = new Uint8Array(0)): Uint8Array {
+  const key = Buffer.allocUnsafe(STATE_PREFIX_BYTES + rest.length);
+  writeStatePrefix(key, 0, 0, space);
+  key.set(rest, STATE_PREFIX_BYTES);
+  return key;
+}
+
+/** The range of all keys that begin with `prefix`. */
+export function prefixRange(prefix: Uint8Array): { gte: Uint8Array; lt: Uint8Array } {
+  const lt = Uint8Array.from(prefix);
+  let i = lt.length - 1;
+  while (i >= 0 && lt[i] === 0xff) i--;
+  if (i < 0) return { gte: prefix, lt: new Uint8Array(prefix.length + 1).fill(0xff) };
+  lt[i] = (lt[i] as number) + 1;
+  return { gte: prefix, lt: lt.subarray(0, i + 1) };
+}
+
+function writeStatePrefix(key: Buffer, sourceId: number, partition: number, space: number): Buffer {
+  key.writeUInt16BE(sourceId, 0);
+  key.writeUInt16BE(partition, 2);
+  key[4] = space;
+  return key;
+}
