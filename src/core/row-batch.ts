@@ -65,6 +65,38 @@ export function columnValue(column: Column, i: number): FieldValue {
   return column.type === 'bool' ? value === 1 : value;
 }
 
+/** Rows `[from, to)` of a batch; typed arrays are views, not copies. */
+export function sliceRows(rows: RowBatch, from: number, to: number): RowBatch {
+  if (from === 0 && to === rows.count) return rows;
+  return {
+    layout: rows.layout,
+    count: to - from,
+    columns: rows.columns.map((column) => ({
+      type: column.type,
+      values: Array.isArray(column.values)
+        ? column.values.slice(from, to)
+        : column.values.subarray(from, to),
+      valid: column.valid.subarray(from, to),
+    })),
+    offsets: rows.offsets.subarray(from, to),
+    eventTimesUs: rows.eventTimesUs.subarray(from, to),
+    createdTimesUs: rows.createdTimesUs.subarray(from, to),
+    arrivalTimesUs: rows.arrivalTimesUs.subarray(from, to),
+  };
+}
+
+/** Index of the first of `count` rising offsets that is at or above `offset`. */
+export function firstAtOrAbove(offsets: Float64Array, count: number, offset: number): number {
+  let low = 0;
+  let high = count;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((offsets[middle] as number) < offset) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
 function columnValues(type: FieldType, capacity: number): ColumnValues {
   switch (type) {
     case 'int32':

@@ -1,0 +1,9 @@
+export { type OutboxRecord, SEQUENCE_HEADER } from './outbox.ts';
+export { type BatchUpdate, PartitionCheckpoint, readPositions } from './partition-checkpoint.ts';
+export {
+  type Counters,
+  encodePositions,
+  type Positions,
+  resumeOffset,
+  startPositions,
+} from './positions.ts';

@@ -1,0 +1,1 @@
+export { StreamClock } from './stream-clock.ts';
