@@ -45,7 +45,12 @@ export function entity<const J extends KeySchema>(
       );
     }
   }
-  return Object.freeze({ kind: 'entity', name: spec.name, joinKeys: spec.joinKeys, ...metadata(spec) });
+  return Object.freeze({
+    kind: 'entity',
+    name: spec.name,
+    joinKeys: spec.joinKeys,
+    ...metadata(spec),
+  });
 }
 
 export function metadata(spec: Metadata): Required<Metadata> {

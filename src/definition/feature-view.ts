@@ -3,7 +3,13 @@ import { type Duration, parseDurationUs } from '../core/time.ts';
 import { FreshetError } from '../errors.ts';
 import { type Entity, type KeySchema, type Metadata, metadata, type Tags } from './entity.ts';
 import { requireName } from './name.ts';
-import { makeProjection, type ViewProjection } from './projection.ts';
+import {
+  type JoinKeyMap,
+  makeProjection,
+  type RemapKeys,
+  type ViewProjection,
+} from './projection.ts';
+import type { AsKeySchema, Merge, NoFields, ReadTypes } from './read-types.ts';
 import { type ParquetSource, requireSchema, type TopicSource } from './source.ts';
 
 /**
@@ -38,33 +44,18 @@ export interface FeatureView<
   /** The same view under another name: `name__feature` and the name in errors. */
   withName<A extends string>(alias: A): ViewProjection<A, J, F>;
   /** Join on other columns of the entity rows: `{ origin: 'origin_id' }`. */
-  withJoinKeyMap<const M extends Readonly<Partial<Record<keyof J & string, string>>>>(
-    map: M,
+  withJoinKeyMap<const M extends JoinKeyMap<J>>(
+    map: M & JoinKeyMap<J, M>,
   ): ViewProjection<N, RemapKeys<J, M>, F>;
+  /** Carries the types; absent when the code runs. */
+  readonly types?: ReadTypes<N, J, F, NoFields>;
 }
 
-/** Join keys after a join key map: mapped keys under their new name, the others as they were. */
-export type RemapKeys<J extends KeySchema, M> = {
-  readonly [K in keyof J as K extends keyof M ? (M[K] extends string ? M[K] : K) : K]: J[K];
-};
-
 /** All join keys of a list of entities. */
-export type JoinKeysOf<E extends readonly Entity[]> = E extends readonly [
-  infer H extends Entity,
-  ...infer T extends readonly Entity[],
-]
-  ? H['joinKeys'] & JoinKeysOf<T>
-  : unknown;
+export type JoinKeysOf<E extends readonly Entity[]> = AsKeySchema<Merge<E[number]['joinKeys']>>;
 
-type AsKeySchema<J> = { readonly [K in keyof J]: J[K] } extends infer S extends KeySchema
-  ? S
-  : Record<never, never>;
-
-export interface FeatureViewSpec<
-  N extends string,
-  E extends readonly Entity[],
-  F extends Schema,
-> extends Metadata {
+export interface FeatureViewSpec<N extends string, E extends readonly Entity[], F extends Schema>
+  extends Metadata {
   readonly name: N;
   /** Default: none, one global row. */
   readonly entities?: E;
@@ -97,14 +88,15 @@ export function featureView<
   const N extends string,
   const E extends readonly Entity[] = readonly [],
   const F extends Schema = Schema,
->(spec: FeatureViewSpec<N, E, F>): FeatureView<N, AsKeySchema<JoinKeysOf<E>>, F> {
-  type J = AsKeySchema<JoinKeysOf<E>>;
+>(spec: FeatureViewSpec<N, E, F>): FeatureView<N, JoinKeysOf<E>, F> {
+  type J = JoinKeysOf<E>;
   requireName('feature view', spec.name);
   requireSchema(spec.name, spec.schema);
   const entities = spec.entities ?? [];
   const joinKeys = mergeJoinKeys(spec.name, entities) as J;
   const streamSource = spec.source.kind === 'topicSource' ? spec.source : null;
-  const batchSource = spec.source.kind === 'parquetSource' ? spec.source : (spec.batchSource ?? null);
+  const batchSource =
+    spec.source.kind === 'parquetSource' ? spec.source : (spec.batchSource ?? null);
   for (const source of [streamSource, batchSource]) {
     if (source !== null) requireFields(spec.name, source, joinKeys, spec.schema);
   }

@@ -1,6 +1,14 @@
 export { type Entity, entity, type KeySchema, type Metadata, type Tags } from './entity.ts';
 export { type FeatureRef, type FeatureService, featureService } from './feature-service.ts';
 export { type FeatureView, type FeatureViewSpec, featureView } from './feature-view.ts';
+export type {
+  EntityRowOf,
+  FeatureNameOf,
+  FeatureVectorOf,
+  Readable,
+  UntypedEntityRow,
+  UntypedFeatureVector,
+} from './inference.ts';
 export {
   type OnDemandFeatureView,
   type OnDemandProjection,

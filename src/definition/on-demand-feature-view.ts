@@ -3,6 +3,7 @@ import { type KeySchema, type Metadata, metadata, type Tags } from './entity.ts'
 import type { FeatureView } from './feature-view.ts';
 import { requireName } from './name.ts';
 import { makeProjection, type ViewProjection } from './projection.ts';
+import type { AsKeySchema, AsSchema, Merge, ReadTypes, ReadTypesOf } from './read-types.ts';
 import { type RequestSource, requireSchema } from './source.ts';
 
 /** Features computed from other views' features and request data, at online reads and in joins alike. */
@@ -22,7 +23,7 @@ export interface OnDemandFeatureView<
   readonly tags: Tags;
   readonly owner: string;
   /** Carries the types; absent when the code runs. */
-  readonly types?: { readonly joinKeys: J; readonly features: F; readonly request: R };
+  readonly types?: ReadTypes<N, J, F, R>;
   /** Only these outputs. */
   select<K extends keyof F & string>(
     ...features: readonly K[]
@@ -39,7 +40,7 @@ export interface OnDemandProjection<
   readonly kind: 'onDemandProjection';
   readonly view: OnDemandFeatureView<N>;
   readonly features: readonly string[];
-  readonly types?: { readonly joinKeys: J; readonly features: F; readonly request: R };
+  readonly types?: ReadTypes<N, J, F, R>;
 }
 
 /** One row in, one row out; inputs are named by feature and by `alias__feature`. */
@@ -47,34 +48,19 @@ export type Transform = (row: Readonly<Record<string, unknown>>) => Record<strin
 
 type AnySource = FeatureView | ViewProjection | RequestSource;
 
-type Union<U> = (U extends unknown ? (u: U) => void : never) extends (i: infer I) => void ? I : never;
-
-type FeaturesIn<S> = S extends ViewProjection<string, KeySchema, infer F>
-  ? F
-  : S extends FeatureView<string, KeySchema, infer F>
-    ? F
-    : never;
-
-type JoinKeysIn<S> = S extends ViewProjection<string, infer J, Schema>
-  ? J
-  : S extends FeatureView<string, infer J, Schema>
-    ? J
-    : never;
-
-type RequestIn<S> = S extends RequestSource<infer R> ? R : never;
-
-type AsSchema<T> = T extends Schema ? T : Record<never, never>;
-type AsKeys<T> = T extends KeySchema ? T : Record<never, never>;
+type FeaturesIn<S extends readonly AnySource[]> = Merge<ReadTypesOf<S[number]>['features']>;
+type JoinKeysIn<S extends readonly AnySource[]> = AsKeySchema<
+  Merge<ReadTypesOf<S[number]>['joinKeys']>
+>;
+type RequestIn<S extends readonly AnySource[]> = AsSchema<Merge<ReadTypesOf<S[number]>['request']>>;
 
 type FieldOf<T> = T extends FieldType ? ValueOf<T> : never;
 
 /** What a transform is handed: features may be null, request data may not. */
 export type TransformInput<S extends readonly AnySource[]> = {
-  readonly [K in keyof Union<FeaturesIn<S[number]>>]: FieldOf<
-    Union<FeaturesIn<S[number]>>[K]
-  > | null;
+  readonly [K in keyof FeaturesIn<S>]: FieldOf<FeaturesIn<S>[K]> | null;
 } & {
-  readonly [K in keyof Union<RequestIn<S[number]>>]: FieldOf<Union<RequestIn<S[number]>>[K]>;
+  readonly [K in keyof RequestIn<S>]: FieldOf<RequestIn<S>[K]>;
 };
 
 /** What a transform must return: every output, null allowed. */
@@ -100,12 +86,7 @@ export function onDemandFeatureView<
     readonly schema: F;
     readonly transform: (row: TransformInput<S>) => TransformOutput<F>;
   } & Metadata,
-): OnDemandFeatureView<
-  N,
-  AsKeys<Union<JoinKeysIn<S[number]>>>,
-  F,
-  AsSchema<Union<RequestIn<S[number]>>>
-> {
+): OnDemandFeatureView<N, JoinKeysIn<S>, F, RequestIn<S>> {
   requireName('on-demand feature view', spec.name);
   requireSchema(spec.name, spec.schema);
   const projections: ViewProjection[] = [];

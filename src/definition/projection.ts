@@ -1,8 +1,9 @@
 import type { Schema } from '../core/field-type.ts';
 import { FreshetError } from '../errors.ts';
 import type { KeySchema } from './entity.ts';
-import type { FeatureView, RemapKeys } from './feature-view.ts';
+import type { FeatureView } from './feature-view.ts';
 import { requireName } from './name.ts';
+import type { NoFields, ReadTypes } from './read-types.ts';
 
 /** How one request or service uses a view: which features, under which name, joined on what. */
 export interface ViewProjection<
@@ -18,13 +19,26 @@ export interface ViewProjection<
   /** Column of the entity rows by join key, where they differ. */
   readonly joinKeyMap: Readonly<Record<string, string>>;
   /** Carries the types; absent when the code runs. */
-  readonly types?: { readonly joinKeys: J; readonly features: F };
+  readonly types?: ReadTypes<A, J, F, NoFields>;
   select<K extends keyof F & string>(...features: readonly K[]): ViewProjection<A, J, Pick<F, K>>;
   withName<B extends string>(alias: B): ViewProjection<B, J, F>;
-  withJoinKeyMap<const M extends Readonly<Partial<Record<keyof J & string, string>>>>(
-    map: M,
+  withJoinKeyMap<const M extends JoinKeyMap<J>>(
+    map: M & JoinKeyMap<J, M>,
   ): ViewProjection<A, RemapKeys<J, M>, F>;
 }
+
+/**
+ * New names by join key. With a map `M` it also says that keys of `M` that are no join keys are
+ * errors, which inference alone would let through beside a right one.
+ */
+export type JoinKeyMap<J extends KeySchema, M = J> = {
+  readonly [K in keyof J]?: string;
+} & { readonly [K in Exclude<keyof M, keyof J>]: never };
+
+/** Join keys after a join key map: mapped keys under their new name, the others as they were. */
+export type RemapKeys<J extends KeySchema, M> = {
+  readonly [K in keyof J as K extends keyof M ? (M[K] extends string ? M[K] : K) : K]: J[K];
+};
 
 /** The whole view under its own name. */
 export function makeProjection<N extends string, J extends KeySchema, F extends Schema>(

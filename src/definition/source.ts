@@ -2,6 +2,7 @@ import { isFieldType, type Schema } from '../core/field-type.ts';
 import { FreshetError } from '../errors.ts';
 import { type Metadata, metadata, type Tags } from './entity.ts';
 import { requireName } from './name.ts';
+import type { NoFields, ReadTypes } from './read-types.ts';
 
 /** A topic of the log that carries feature rows. One topic has one source. */
 export interface TopicSource<S extends Schema = Schema> {
@@ -50,6 +51,8 @@ export interface RequestSource<S extends Schema = Schema> {
   readonly kind: 'requestSource';
   readonly name: string;
   readonly schema: S;
+  /** Carries the types; absent when the code runs. */
+  readonly types?: ReadTypes<never, NoFields, NoFields, S>;
   readonly description: string;
   readonly tags: Tags;
   readonly owner: string;
@@ -119,7 +122,9 @@ export interface ParquetSourceSpec<S extends Schema> extends Metadata {
 }
 
 /** @throws FreshetError DEFINITION_INVALID */
-export function parquetSource<const S extends Schema>(spec: ParquetSourceSpec<S>): ParquetSource<S> {
+export function parquetSource<const S extends Schema>(
+  spec: ParquetSourceSpec<S>,
+): ParquetSource<S> {
   requireName('source', spec.name);
   requireSchema(spec.name, spec.schema);
   requireTimeFields(spec);
@@ -175,7 +180,10 @@ function requireTimeFields(spec: TimeFields): void {
     if (field === undefined) continue;
     requireField(spec, option, field);
     if (spec.schema[field] !== 'timestamp') {
-      throw invalid(spec.name, `${option} "${field}" has type ${spec.schema[field]}, not timestamp`);
+      throw invalid(
+        spec.name,
+        `${option} "${field}" has type ${spec.schema[field]}, not timestamp`,
+      );
     }
   }
 }
