@@ -1,3 +1,13 @@
+export {
+  buildCatalog,
+  type Catalog,
+  type Definition,
+  featuresOf,
+  projectionsOf,
+  sourcesOf,
+  viewKind,
+  viewOf,
+} from './catalog.ts';
 export { type Entity, entity, type KeySchema, type Metadata, type Tags } from './entity.ts';
 export { type FeatureRef, type FeatureService, featureService } from './feature-service.ts';
 export { type FeatureView, type FeatureViewSpec, featureView } from './feature-view.ts';
