@@ -61,7 +61,8 @@ export function decodeOutboxRecord(bytes: Uint8Array): OutboxRecord {
       topic: head.topic,
       partition: head.partition,
       key: head.keyLength < 0 ? null : buffer.subarray(keyStart, valueStart),
-      value: head.valueLength < 0 ? null : buffer.subarray(valueStart, valueStart + head.valueLength),
+      value:
+        head.valueLength < 0 ? null : buffer.subarray(valueStart, valueStart + head.valueLength),
       headers: head.headers.map(([name, value]: [string, string]) => [
         name,
         Buffer.from(value, 'base64'),
@@ -73,7 +74,11 @@ export function decodeOutboxRecord(bytes: Uint8Array): OutboxRecord {
 }
 
 /** The outbox record as it goes to its topic, numbered. */
-export function numberedRecord(record: OutboxRecord, source: TopicPartition, sequence: number): ProducedRecord {
+export function numberedRecord(
+  record: OutboxRecord,
+  source: TopicPartition,
+  sequence: number,
+): ProducedRecord {
   const header: Header = [SEQUENCE_HEADER, Buffer.from(sequenceOf(source, sequence))];
   return { ...record, headers: [...record.headers, header] };
 }

@@ -20,7 +20,14 @@ import { assert } from '../core/assert.ts';
 import { KvBatch } from '../kv/index.ts';
 import type { Log, TopicPartition } from '../log/index.ts';
 import { putEntry, type SegmentEntry, type SegmentWriter } from '../segment/index.ts';
-import { numberedKey, numberOfKey, prefixRange, SPACE, type StateStore, stateKey } from '../state/index.ts';
+import {
+  numberedKey,
+  numberOfKey,
+  prefixRange,
+  SPACE,
+  type StateStore,
+  stateKey,
+} from '../state/index.ts';
 import {
   appendedSequences,
   decodeOutboxRecord,
@@ -45,7 +52,12 @@ export class PartitionCheckpoint {
   readonly #pending: [sequence: number, record: OutboxRecord][] = [];
   #positions: Positions;
 
-  private constructor(state: StateStore, sourceId: number, tp: TopicPartition, positions: Positions) {
+  private constructor(
+    state: StateStore,
+    sourceId: number,
+    tp: TopicPartition,
+    positions: Positions,
+  ) {
     this.#state = state;
     this.#sourceId = sourceId;
     this.source = tp;
@@ -79,7 +91,10 @@ export class PartitionCheckpoint {
     const { outbox, ...rest } = update;
     const before = this.#positions;
     assert(rest.applied >= before.applied, `applied would go back to ${rest.applied}`);
-    const numbered = outbox.map((record, i): [number, OutboxRecord] => [before.outboxNext + i, record]);
+    const numbered = outbox.map((record, i): [number, OutboxRecord] => [
+      before.outboxNext + i,
+      record,
+    ]);
     for (const [sequence, record] of numbered) {
       batch.put(this.#outboxKey(sequence), encodeOutboxRecord(record));
     }
@@ -122,7 +137,11 @@ export class PartitionCheckpoint {
    * Publishes the writer's rows as the segment [sealed, end). After a failure the writer still has
    * its rows and the intent stands: sealing again makes the same cut.
    */
-  async seal(writer: SegmentWriter, end: number, maxEventTimeUs: number | null): Promise<SegmentEntry> {
+  async seal(
+    writer: SegmentWriter,
+    end: number,
+    maxEventTimeUs: number | null,
+  ): Promise<SegmentEntry> {
     const { sealed, intent } = this.#positions;
     assert(end > sealed, `a cut must end above ${sealed}, not at ${end}`);
     assert(intent === null || intent === end, `the cut in progress ends at ${intent}, not ${end}`);
@@ -146,7 +165,10 @@ export class PartitionCheckpoint {
     this.#positions = positions;
   }
 
-  async #forget(sequences: readonly number[], outboxMarks: Positions['outboxMarks']): Promise<void> {
+  async #forget(
+    sequences: readonly number[],
+    outboxMarks: Positions['outboxMarks'],
+  ): Promise<void> {
     const batch = new KvBatch();
     for (const sequence of sequences) batch.delete(this.#outboxKey(sequence));
     await this.#write(batch, { ...this.#positions, outboxMarks });

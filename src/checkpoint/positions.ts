@@ -76,11 +76,16 @@ export function decodePositions(bytes: Uint8Array): Positions {
   try {
     value = JSON.parse(Buffer.from(bytes).toString());
   } catch (cause) {
-    throw new FreshetError('STORE_CORRUPT', 'the positions of a partition cannot be read', { cause });
+    throw new FreshetError('STORE_CORRUPT', 'the positions of a partition cannot be read', {
+      cause,
+    });
   }
   const { version, ...positions } = value;
   if (version !== VERSION) {
-    throw new FreshetError('STORE_VERSION', `positions have version ${version}, this is ${VERSION}`);
+    throw new FreshetError(
+      'STORE_VERSION',
+      `positions have version ${version}, this is ${VERSION}`,
+    );
   }
   return positions;
 }

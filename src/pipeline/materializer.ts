@@ -129,7 +129,9 @@ export class Materializer {
         await this.#cutOld();
         this.#noticeIdle();
       }
-      await Promise.all([...this.#partitions.values()].map((partition) => this.#sealAndCommit(partition)));
+      await Promise.all(
+        [...this.#partitions.values()].map((partition) => this.#sealAndCommit(partition)),
+      );
     } finally {
       await this.#release();
       await reader.close();

@@ -1,0 +1,107 @@
+/**
+ * Replay: reading a topic again from an earlier position into the online state. Planning is pure;
+ * `rewind` writes the plan into the positions, and the engine does the reading.
+ *
+ * From the earliest offset the views' state is cleared first and rebuilt. From a later one the state
+ * stays: rows are compared before they are put, so that applying one again changes nothing.
+ */
+import { encodePositions, type Positions, readPositions } from '../checkpoint/index.ts';
+import { FreshetError } from '../errors.ts';
+import { KvBatch } from '../kv/index.ts';
+import type { Log, TopicPartition } from '../log/index.ts';
+import { prefixRange, SPACE, type StateStore, stateKey } from '../state/index.ts';
+
+/** Where a replay begins. */
+export type ReplayFrom = 'earliest' | { readonly offset: number } | { readonly timeMs: number };
+
+/** What a replay of one partition will read. */
+export interface PartitionReplay extends TopicPartition {
+  readonly fromOffset: number;
+  /** The position before the replay; the engine goes on from there as usual. */
+  readonly untilOffset: number;
+  readonly records: number;
+  /** Whether the partition's state is cleared and rebuilt. */
+  readonly clear: boolean;
+}
+
+/** @throws FreshetError OFFSET_GAP when the log no longer has the offset asked for */
+export async function planReplay(
+  log: Log,
+  state: StateStore,
+  sourceId: number,
+  tps: readonly TopicPartition[],
+  from: ReplayFrom,
+): Promise<PartitionReplay[]> {
+  const marks = await log.watermarks(tps);
+  return Promise.all(
+    marks.map(async ({ topic, partition, start, end }) => {
+      const positions = await readPositions(state, sourceId, partition);
+      const untilOffset = positions?.applied ?? start;
+      const wanted = await startOffset(log, { topic, partition }, from, start, end);
+      if (wanted < start) {
+        throw new FreshetError(
+          'OFFSET_GAP',
+          `offset ${wanted} was removed; the log begins at ${start}`,
+          {
+            where: { topic, partition, offset: wanted },
+            next: `Replay from offset ${start} or from earliest.`,
+          },
+        );
+      }
+      const fromOffset = Math.min(wanted, untilOffset);
+      const clear = from === 'earliest';
+      return {
+        topic,
+        partition,
+        fromOffset,
+        untilOffset,
+        records: untilOffset - fromOffset,
+        clear,
+      };
+    }),
+  );
+}
+
+/** Puts the positions back and clears what is to be rebuilt, each partition in one synced write. */
+export async function rewind(
+  state: StateStore,
+  sourceId: number,
+  plan: readonly PartitionReplay[],
+): Promise<void> {
+  for (const { partition, fromOffset, clear } of plan) {
+    const positions = await readPositions(state, sourceId, partition);
+    if (positions === null) continue;
+    const batch = new KvBatch();
+    if (clear) {
+      const { gte, lt } = prefixRange(stateKey(sourceId, partition, SPACE.row));
+      batch.deleteRange(gte, lt);
+    }
+    batch.put(
+      stateKey(sourceId, partition, SPACE.cursor),
+      encodePositions(rewound(positions, fromOffset, clear)),
+    );
+    await state.kv.write(batch, { sync: true });
+  }
+}
+
+function rewound(positions: Positions, fromOffset: number, clear: boolean): Positions {
+  if (!clear) return { ...positions, applied: fromOffset };
+  return {
+    ...positions,
+    applied: fromOffset,
+    appliedMaxEventTimeUs: null,
+    counters: { rows: 0, rejected: 0, late: {} },
+  };
+}
+
+async function startOffset(
+  log: Log,
+  tp: TopicPartition,
+  from: ReplayFrom,
+  start: number,
+  end: number,
+): Promise<number> {
+  if (from === 'earliest') return start;
+  if ('offset' in from) return from.offset;
+  return (await log.offsetForTime(tp, from.timeMs)) ?? end;
+}
