@@ -141,6 +141,7 @@ export const ERROR_TABLE = {
   STORE_CLOSED: request('Open the store again; it was closed before this call.'),
   BINDING_UNSUPPORTED: process_('Choose `binding: rocksdb-native` in freshet.yaml, or run on Node 20.'),
   SEGMENT_CORRUPT: process_('Restore the segment from a backup, or rebuild it with `freshet replay`.'),
+  DISK_FAILED: process_('Check that the folder exists and can be read and written.', true),
   DISK_FULL: process_('Free disk space and start again; nothing was lost.', true),
 
   // Requests
@@ -151,6 +152,8 @@ export const ERROR_TABLE = {
   REQUEST_DATA_MISSING: request('Send the request data that the on-demand view names.'),
   TRANSFORM_FAILED: request('Correct the transform of the on-demand view.'),
   EVENT_TIMESTAMP_MISSING: request('Give the entity rows a column event_timestamp.'),
+  QUERY_INVALID: request('Correct the query; the message says where it fails.'),
+  QUERY_OUT_OF_MEMORY: request('Raise the memory limit of the offline store, or ask for fewer rows at once.'),
   COLUMN_MISSING: request('Correct the column name, or the source definition.'),
   PARQUET_INVALID: request('Check the file; `freshet inspect <file>` shows what it holds.'),
   VIEW_NOT_ONLINE: request('Set `online: true` on the view and apply.'),
