@@ -24,9 +24,9 @@ import {
 import { assert } from '../core/assert.ts';
 import { canonicalJson } from '../core/coerce.ts';
 import { elementType, type FieldType } from '../core/field-type.ts';
+import { writeInt64 } from '../core/int64.ts';
 import type { Column } from '../core/row-batch.ts';
 import { toDuckdbError } from './duckdb-error.ts';
-import { writeInt64 } from './int64.ts';
 import { CHUNK_ROWS, itemsOf } from './vector.ts';
 
 /** Calls copy before they return; they run on the calling thread. */

@@ -23,10 +23,10 @@ import {
   type DuckDBVector,
 } from '@duckdb/node-api';
 import { elementType, type FieldType, type FieldValue } from '../core/field-type.ts';
+import { readInt64 } from '../core/int64.ts';
 import { type Column, type ColumnValues, columnValue } from '../core/row-batch.ts';
 import { US_PER_MS, US_PER_SECOND } from '../core/time.ts';
 import { FreshetError } from '../errors.ts';
-import { readInt64 } from './int64.ts';
 import { bytesOf, elementsOf, itemsOf, validOf } from './vector.ts';
 
 /** Columns are read when first asked for, and are copies: they outlive the chunk. */

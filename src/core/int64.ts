@@ -29,3 +29,10 @@ export function readInt64(source: BigInt64Array, count: number): Float64Array {
   }
   return values;
 }
+
+/** Rows `[from, to)` as int64. */
+export function toInt64(values: Float64Array, from: number, to: number): BigInt64Array {
+  const target = new BigInt64Array(to - from);
+  writeInt64(target, values, from, to - from);
+  return target;
+}

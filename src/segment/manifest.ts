@@ -1,0 +1,127 @@
+/**
+ * The manifest: which files are segments, the truth about history. It lies in the engine's store,
+ * so that an entry and the positions change in one write. Readers never list a folder.
+ *
+ * ```
+ * key   := numberedKey(sourceId, partition, SPACE.segment, startOffset)     state/key-schema.ts
+ * value := version u8 (1) | JSON, UTF-8, fields in the order of SegmentEntry
+ * ```
+ *
+ * Entries of a partition do not overlap. A cut without rows has an entry too: its `file` is null.
+ * Golden bytes: `test/golden/manifest.test.ts`.
+ */
+
+import { FreshetError } from '../errors.ts';
+import type { KvBatch, KvReader } from '../kv/index.ts';
+import { numberedKey, prefixRange, SPACE, stateKey } from '../state/key-schema.ts';
+import type { SegmentEntry } from './segment-entry.ts';
+
+const VERSION = 1;
+const SOURCE_ID_BYTES = 2;
+const PARTITION_MAX = 0xffff;
+
+export function putEntry(batch: KvBatch, sourceId: number, entry: SegmentEntry): void {
+  batch.put(entryKey(sourceId, entry), encodeEntry(entry));
+}
+
+/** The file is the caller's to delete, once the batch is durable and no reader uses it. */
+export function removeEntry(batch: KvBatch, sourceId: number, entry: SegmentEntry): void {
+  batch.delete(entryKey(sourceId, entry));
+}
+
+/**
+ * Entries of a source by partition and start offset. Give a snapshot to read several sources as of
+ * one moment. @throws FreshetError STORE_CORRUPT
+ */
+export async function listEntries(kv: KvReader, sourceId: number): Promise<SegmentEntry[]> {
+  const entries: SegmentEntry[] = [];
+  let partition = await nextPartition(kv, sourceId, 0);
+  while (partition !== null) {
+    for await (const page of kv.scan(prefixRange(stateKey(sourceId, partition, SPACE.segment)))) {
+      for (const [, value] of page) {
+        const entry = decodeEntry(value);
+        requireNoOverlap(entries.at(-1), entry);
+        entries.push(entry);
+      }
+    }
+    partition = await nextPartition(kv, sourceId, partition + 1);
+  }
+  return entries;
+}
+
+/** Files that the entries name, for `SegmentStore.sweep`. */
+export function liveFiles(entries: readonly SegmentEntry[]): Set<string> {
+  return new Set(entries.flatMap((entry) => entry.file ?? []));
+}
+
+export function encodeEntry(entry: SegmentEntry): Uint8Array {
+  const json = Buffer.from(JSON.stringify(inOrder(entry)));
+  return Uint8Array.from([VERSION, ...json]);
+}
+
+/** @throws FreshetError STORE_VERSION, STORE_CORRUPT */
+export function decodeEntry(bytes: Uint8Array): SegmentEntry {
+  if (bytes[0] !== VERSION) {
+    throw new FreshetError(
+      'STORE_VERSION',
+      `a manifest entry has version ${bytes[0]}, not ${VERSION}`,
+    );
+  }
+  try {
+    return inOrder(JSON.parse(Buffer.from(bytes).toString('utf8', 1)) as SegmentEntry);
+  } catch (thrown) {
+    throw new FreshetError('STORE_CORRUPT', 'a manifest entry is not JSON', { cause: thrown });
+  }
+}
+
+function inOrder(entry: SegmentEntry): SegmentEntry {
+  return {
+    file: entry.file,
+    source: entry.source,
+    topic: entry.topic,
+    partition: entry.partition,
+    startOffset: entry.startOffset,
+    endOffset: entry.endOffset,
+    rowCount: entry.rowCount,
+    bytes: entry.bytes,
+    minEventTimeUs: entry.minEventTimeUs,
+    maxEventTimeUs: entry.maxEventTimeUs,
+    minArrivalTimeUs: entry.minArrivalTimeUs,
+    maxArrivalTimeUs: entry.maxArrivalTimeUs,
+    maxLateUs: entry.maxLateUs,
+    fingerprint: entry.fingerprint,
+    contentHash: entry.contentHash,
+    columns: entry.columns.map(({ name, type }) => ({ name, type })),
+    createdAtMs: entry.createdAtMs,
+  };
+}
+
+function entryKey(sourceId: number, entry: SegmentEntry): Uint8Array {
+  return numberedKey(sourceId, entry.partition, SPACE.segment, entry.startOffset);
+}
+
+/** The first partition at or above `partition` that the source has state of; null after the last. */
+async function nextPartition(
+  kv: KvReader,
+  sourceId: number,
+  partition: number,
+): Promise<number | null> {
+  if (partition > PARTITION_MAX) return null;
+  const gte = stateKey(sourceId, partition, 0);
+  const { lt } = prefixRange(gte.subarray(0, SOURCE_ID_BYTES));
+  for await (const page of kv.scan({ gte, lt, limit: 1 })) {
+    const key = page[0]?.[0];
+    if (key !== undefined) return Buffer.from(key).readUInt16BE(2);
+  }
+  return null;
+}
+
+function requireNoOverlap(before: SegmentEntry | undefined, entry: SegmentEntry): void {
+  if (before === undefined || before.partition !== entry.partition) return;
+  if (before.endOffset <= entry.startOffset) return;
+  throw new FreshetError(
+    'STORE_CORRUPT',
+    `manifest entries overlap: one ends at ${before.endOffset}, the next starts at ${entry.startOffset}`,
+    { where: { topic: entry.topic, partition: entry.partition, offset: entry.startOffset } },
+  );
+}
