@@ -150,6 +150,7 @@ export const ERROR_TABLE = {
   VALUE_TYPE: request('Send the type that the definition names.'),
   ENTITY_ROWS_INVALID: request('Give every entity row the same keys.'),
   REQUEST_DATA_MISSING: request('Send the request data that the on-demand view names.'),
+  AGGREGATE_OVERFLOW: request('Sum a float64 column instead, or a shorter window.'),
   TRANSFORM_FAILED: request('Correct the transform of the on-demand view.'),
   EVENT_TIMESTAMP_MISSING: request('Give the entity rows a column event_timestamp.'),
   QUERY_INVALID: request('Correct the query; the message says where it fails.'),

@@ -129,8 +129,8 @@ function roundedSum(parts: Expansion): number {
   return high;
 }
 
-/** x·y - product, exactly (Dekker, Veltkamp). */
-function productError(x: number, y: number, product: number): number {
+/** x·y - product, exactly (Dekker, Veltkamp), for products below 2^960; beyond, any double. */
+export function productError(x: number, y: number, product: number): number {
   const [xHigh, xLow] = split(x);
   const [yHigh, yLow] = split(y);
   return xLow * yLow - (product - xHigh * yHigh - xLow * yHigh - xHigh * yLow);

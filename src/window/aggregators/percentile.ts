@@ -1,0 +1,134 @@
+import type { Column } from '../../core/row-batch.ts';
+import type { Aggregator } from '../aggregator.ts';
+
+/**
+ * A quantile sketch of logarithmic buckets (C. Masson, J. E. Rim, H. K. Lee, «DDSketch», 2019):
+ * bucket i holds the magnitudes in (gamma^(i-1), gamma^i] with gamma = (1 + accuracy) / (1 - accuracy),
+ * so that any value of a bucket is within `accuracy` of its middle. Buckets add up, so the sketch is
+ * the same whatever the order. Bounds come from multiplication alone, not from a logarithm whose last
+ * bit may differ between machines.
+ */
+interface SketchIr {
+  count: number;
+  nans: number;
+  zeros: number;
+  readonly positive: Map<number, number>;
+  readonly negative: Map<number, number>;
+}
+
+/** Magnitudes below the least normal double have no relative precision: they count as 0. */
+const LEAST = 2 ** -1_022;
+
+/** The p quantile within a relative error of `accuracy`; NaN values are ignored. */
+export function percentileAggregator(p: number, accuracy: number): Aggregator<never> {
+  const buckets = new Buckets(accuracy);
+  const aggregator: Aggregator<SketchIr> = {
+    outputType: 'float64',
+    create: () => ({ count: 0, nans: 0, zeros: 0, positive: new Map(), negative: new Map() }),
+    update: (ir, column, _rows, i) => {
+      const { valid, values } = column as Column;
+      if (valid[i] === 0) return;
+      const x = Number(values[i]);
+      if (Number.isNaN(x)) ir.nans++;
+      else {
+        ir.count++;
+        if (Math.abs(x) < LEAST) ir.zeros++;
+        else if (x > 0) add(ir.positive, buckets.indexOf(x), 1);
+        else add(ir.negative, buckets.indexOf(-x), 1);
+      }
+    },
+    merge: (into, from) => {
+      into.count += from.count;
+      into.nans += from.nans;
+      into.zeros += from.zeros;
+      for (const [index, count] of from.positive) add(into.positive, index, count);
+      for (const [index, count] of from.negative) add(into.negative, index, count);
+    },
+    finalize: (ir) => (ir.count === 0 ? null : quantile(ir, p, buckets)),
+    encode: (ir, out) => {
+      out.varint(ir.nans);
+      out.varint(ir.zeros);
+      for (const side of [ir.negative, ir.positive]) {
+        out.varint(side.size);
+        for (const [index, count] of sorted(side)) {
+          out.i32(index);
+          out.varint(count);
+        }
+      }
+    },
+    decode: (input) => {
+      const [nans, zeros] = [input.varint(), input.varint()];
+      const readSide = (): Map<number, number> => {
+        const side = new Map<number, number>();
+        for (let left = input.varint(); left > 0; left--) {
+          const index = input.i32();
+          side.set(index, input.varint());
+        }
+        return side;
+      };
+      const [negative, positive] = [readSide(), readSide()];
+      let count = zeros;
+      for (const n of [...negative.values(), ...positive.values()]) count += n;
+      return { count, nans, zeros, negative, positive };
+    },
+  };
+  return aggregator as unknown as Aggregator<never>;
+}
+
+/** The value at rank floor(p · (count - 1)) of the sorted values, as its bucket's middle. */
+function quantile(ir: SketchIr, p: number, buckets: Buckets): number {
+  let left = Math.floor(p * (ir.count - 1));
+  for (const [index, count] of sorted(ir.negative).reverse()) {
+    if (left < count) return -buckets.middleOf(index);
+    left -= count;
+  }
+  if (left < ir.zeros) return 0;
+  left -= ir.zeros;
+  for (const [index, count] of sorted(ir.positive)) {
+    if (left < count) return buckets.middleOf(index);
+    left -= count;
+  }
+  return Number.NaN;
+}
+
+class Buckets {
+  readonly #gamma: number;
+  readonly #logGamma: number;
+
+  constructor(accuracy: number) {
+    this.#gamma = (1 + accuracy) / (1 - accuracy);
+    this.#logGamma = Math.log(this.#gamma);
+  }
+
+  /** The i with gamma^(i-1) < x <= gamma^i; infinities share the bucket behind the largest double. */
+  indexOf(x: number): number {
+    const finite = Math.min(x, Number.MAX_VALUE);
+    let index = Math.ceil(Math.log(finite) / this.#logGamma);
+    while (this.#bound(index - 1) >= finite) index--;
+    while (this.#bound(index) < finite) index++;
+    return index;
+  }
+
+  middleOf(index: number): number {
+    return (2 * this.#bound(index)) / (this.#gamma + 1);
+  }
+
+  /** gamma^i by squaring: multiplications in a fixed order. */
+  #bound(index: number): number {
+    let power = 1;
+    let factor = this.#gamma;
+    for (let bits = Math.abs(index); bits > 0; bits = Math.floor(bits / 2)) {
+      if (bits % 2 === 1) power *= factor;
+      factor *= factor;
+    }
+    return index < 0 ? 1 / power : power;
+  }
+}
+
+function add(side: Map<number, number>, index: number, count: number): void {
+  side.set(index, (side.get(index) ?? 0) + count);
+}
+
+function sorted(side: ReadonlyMap<number, number>): [index: number, count: number][] {
+  return [...side].sort(([a], [b]) => a - b);
+}
