@@ -1,0 +1,50 @@
+/**
+ * Which file of the product is tested where: `src/a/b.ts` in `test/a/b.test.ts`, and
+ * `connectors/a/b.ts` in `test/a/b.test.ts` too.
+ */
+
+/** Shorter files are types, lists of exports and one-liners. */
+const LINES_MIN = 60;
+
+export interface Shared {
+  readonly test: string;
+  readonly covers: readonly string[];
+  readonly because: string;
+}
+
+/** Files without a test of their own, by the test that covers them. */
+export const sharedTests: readonly Shared[] = [];
+
+/** The test that a file must have; null for files that need none. */
+export function mirrored(path: string, text: string): string | null {
+  const match = /^(?:src|connectors)\/(.+)\.ts$/.exec(path);
+  if (match === null || path.endsWith('/index.ts') || path.endsWith('.d.ts')) return null;
+  if (text.split('\n').length <= LINES_MIN || isTypesAlone(text)) return null;
+  return `test/${match[1]}.test.ts`;
+}
+
+/** What is wrong with the tests of the product, given the files there are. */
+export function mirrorFaults(
+  files: readonly { readonly path: string; readonly text: string }[],
+  shared: readonly Shared[],
+): string[] {
+  const paths = new Set(files.map(({ path }) => path));
+  const faults: string[] = [];
+  for (const { test, covers } of shared) {
+    if (!paths.has(test)) faults.push(`${test} is gone: mend the list`);
+    for (const path of covers) if (!paths.has(path)) faults.push(`${path} is gone: mend the list`);
+  }
+  for (const { path, text } of files) {
+    const own = mirrored(path, text);
+    const listed = shared.some(({ covers }) => covers.includes(path));
+    if (own === null ? listed : paths.has(own) === listed) {
+      faults.push(listed ? `${path} needs no place in the list` : `${path} has no ${own}`);
+    }
+  }
+  return faults;
+}
+
+/** A contract has a suite instead of a test, and types are tested by the compiler. */
+function isTypesAlone(text: string): boolean {
+  return !/^(export )?(async )?(function|(abstract )?class|const|let)\b/m.test(text);
+}

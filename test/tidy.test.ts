@@ -1,0 +1,137 @@
+import { access, readdir, readFile, stat } from 'node:fs/promises';
+import { dirname, join, posix } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { mirrorFaults, sharedTests } from './rules/mirror.ts';
+import {
+  anchorsOf,
+  type Ban,
+  leftoversOf,
+  machinePathsOf,
+  relativeLinksOf,
+  type SourceFile,
+  tidyFaults,
+  titlesOf,
+} from './rules/tidy-rules.ts';
+
+const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
+const PROGRAMS = ['test/', 'examples/', 'benchmarks/', 'scripts/'];
+
+const BANS: readonly Ban[] = [
+  {
+    what: 'the wall clock',
+    mention: /^(Date\.now|new Date\(\)|process\.hrtime|performance\.now)/,
+    places: ['src/core/clock.ts', ...PROGRAMS],
+  },
+  {
+    what: 'chance',
+    mention: /^(Math\.random|(crypto\.)?random(UUID|Bytes|Int)\()/,
+    // A test's chance comes from fast-check, which prints its seed.
+    places: [],
+  },
+  {
+    what: 'a timer',
+    mention: /^((setTimeout|setInterval|setImmediate)\(|import (node:)?timers)/,
+    places: [
+      'src/pipeline/materializer.ts', // waits between attempts
+      ...PROGRAMS,
+    ],
+  },
+  {
+    what: 'output',
+    mention: /^(console\.|process\.(stdout|stderr)$)/,
+    places: ['src/cli/', ...PROGRAMS],
+  },
+  {
+    what: 'the end of the process',
+    mention: /^process\.(exit|abort|exitCode)$/,
+    places: ['src/cli/main.ts', ...PROGRAMS],
+  },
+  {
+    what: 'the environment',
+    mention: /^process\.env$/,
+    places: ['src/config/', 'src/cli/', ...PROGRAMS],
+  },
+];
+
+describe('every file', async () => {
+  const files = await readFiles();
+  const code = files.filter(({ path }) => path.endsWith('.ts') && !path.endsWith('.d.ts'));
+  const prose = files.filter(({ path }) => path.endsWith('.md'));
+
+  it('was found', () => {
+    expect(code.length).toBeGreaterThan(60);
+    expect(prose.length).toBeGreaterThan(5);
+  });
+
+  it('of code is short, and says what has one place only in that place', () => {
+    expect(code.flatMap((file) => tidyFaults(file, BANS))).toEqual([]);
+  });
+
+  it('puts no work off', () => {
+    const faults = files
+      .filter(({ path }) => !path.startsWith('test/rules/'))
+      .flatMap(({ path, text }) => leftoversOf(text).map((line) => `${path}: ${line.trim()}`));
+    expect(faults).toEqual([]);
+  });
+
+  it('names no path of one machine', () => {
+    const faults = files
+      .filter(({ path }) => !path.startsWith('test/rules/'))
+      .flatMap(({ path, text }) => machinePathsOf(text).map((found) => `${path}: ${found}`));
+    expect(faults).toEqual([]);
+  });
+
+  it('of the product has a test of its own, or is named with the test that covers it', () => {
+    expect(mirrorFaults(code, sharedTests)).toEqual([]);
+  });
+
+  it('of prose has one title', () => {
+    const faults = prose
+      .map(({ path, text }) => ({ path, titles: titlesOf(text) }))
+      .filter(({ titles }) => titles.length !== 1);
+    expect(faults).toEqual([]);
+  });
+
+  it('of prose links to what is there', async () => {
+    const anchors = new Map(prose.map(({ path, text }) => [path, anchorsOf(text)]));
+    const faults: string[] = [];
+    for (const { path, text } of prose) {
+      for (const link of relativeLinksOf(text)) {
+        const [file = '', anchor] = link.split('#');
+        const target = file === '' ? path : posix.join(posix.dirname(path), file);
+        const known = anchor === undefined || anchors.get(target)?.includes(anchor);
+        if (!(await exists(target)) || !known) faults.push(`${path}: ${link}`);
+      }
+    }
+    expect(faults).toEqual([]);
+  });
+});
+
+/** All text files of the repository that are written by hand. */
+async function readFiles(): Promise<SourceFile[]> {
+  const skipped = /(^|\/)(node_modules|dist|coverage|data|\.git|\.freshet)(\/|$)/;
+  const written = /\.(ts|js|mjs|json|jsonc|md|yaml|yml|avsc|svg|sh|txt)$|(^|\/)\.ci\/run$/;
+  const top = (await readdir(ROOT)).filter((name) => !skipped.test(name));
+  const files: SourceFile[] = [];
+  for (const name of top) {
+    const below = (await stat(join(ROOT, name))).isDirectory()
+      ? (await readdir(join(ROOT, name), { recursive: true })).map((path) =>
+          posix.join(name, path.replaceAll('\\', '/')),
+        )
+      : [name];
+    for (const path of below) {
+      if (skipped.test(path) || !written.test(path) || path === 'package-lock.json') continue;
+      if (path.startsWith('test/conformance/cases/')) continue;
+      files.push({ path, text: await readFile(join(ROOT, path), 'utf8') });
+    }
+  }
+  return files;
+}
+
+async function exists(path: string): Promise<boolean> {
+  return access(join(ROOT, path)).then(
+    () => true,
+    () => false,
+  );
+}
