@@ -10,9 +10,8 @@
  *   ROW      0x10   rest = viewId u16 | entity key      the newest row of an entity
  * meta key   := 0x0000 | 0x0000 | space u8 | rest
  *   FORMAT   0x01   rest = (empty)                      format version of the store
- *   NAME     0x02   rest = kind u8 | name UTF-8         the id of a source, view or layout
- *   INTERVAL 0x03   rest = viewId u16                   materialized intervals
- *   SPREAD   0x04   rest = viewId u16                   set once an entity's rows left its home partition
+ *   NAME     0x02   rest = kind u8 | name UTF-8         the id u16 of a source (1) or view (2)
+ *   HOME     0x04   rest = viewId u16                   whether rows are in their home partitions
  *   LAYOUT   0x05   rest = layoutId u16                 names and types of stored feature columns
  * ```
  *
@@ -31,8 +30,7 @@ export const SPACE = {
 export const META = {
   format: 0x01,
   name: 0x02,
-  interval: 0x03,
-  spread: 0x04,
+  home: 0x04,
   layout: 0x05,
 } as const;
 
@@ -51,14 +49,21 @@ export function numberedKey(
   space: number,
   value: number,
 ): Uint8Array {
-  const key = writeStatePrefix(Buffer.allocUnsafe(STATE_PREFIX_BYTES + 8), sourceId, partition, space);
+  const key = writeStatePrefix(
+    Buffer.allocUnsafe(STATE_PREFIX_BYTES + 8),
+    sourceId,
+    partition,
+    space,
+  );
   key.writeBigUInt64BE(BigInt(value), STATE_PREFIX_BYTES);
   return key;
 }
 
 /** The number at the end of a numbered key. */
 export function numberOfKey(key: Uint8Array): number {
-  return Number(Buffer.from(key.buffer, key.byteOffset, key.byteLength).readBigUInt64BE(STATE_PREFIX_BYTES));
+  return Number(
+    Buffer.from(key.buffer, key.byteOffset, key.byteLength).readBigUInt64BE(STATE_PREFIX_BYTES),
+  );
 }
 
 /** The key of one view's state of one entity. */
@@ -86,6 +91,25 @@ export function metaKey(space: number, rest: Uint8Array = new Uint8Array(0)): Ui
   writeStatePrefix(key, 0, 0, space);
   key.set(rest, STATE_PREFIX_BYTES);
   return key;
+}
+
+/** The source, partition and space of a state key. */
+export function statePrefixOf(key: Uint8Array): {
+  readonly sourceId: number;
+  readonly partition: number;
+  readonly space: number;
+} {
+  const view = Buffer.from(key.buffer, key.byteOffset, key.byteLength);
+  return {
+    sourceId: view.readUInt16BE(0),
+    partition: view.readUInt16BE(2),
+    space: view.readUInt8(4),
+  };
+}
+
+/** What follows the space of a meta key. */
+export function restOfMetaKey(key: Uint8Array): Uint8Array {
+  return key.subarray(STATE_PREFIX_BYTES);
 }
 
 /** The range of all keys that begin with `prefix`. */
