@@ -56,7 +56,7 @@ export async function checkArchitecture(
   };
 }
 
-export function architectureRules(architecture: Architecture): IForbiddenRuleType[] {
+function architectureRules(architecture: Architecture): IForbiddenRuleType[] {
   return [
     ...Object.keys(architecture.folders).flatMap((folder) => [
       allowedRule(architecture, folder),

@@ -16,7 +16,7 @@ export interface Shared {
 export const sharedTests: readonly Shared[] = [];
 
 /** The test that a file must have; null for files that need none. */
-export function mirrored(path: string, text: string): string | null {
+function mirrored(path: string, text: string): string | null {
   const match = /^(?:src|connectors)\/(.+)\.ts$/.exec(path);
   if (match === null || path.endsWith('/index.ts') || path.endsWith('.d.ts')) return null;
   if (text.split('\n').length <= LINES_MIN || isTypesAlone(text)) return null;
