@@ -16,12 +16,13 @@ const CODES: readonly (readonly [RegExp, ErrorCode])[] = [
   [/^Binder Error: (Referenced column|Table .* does not have a column)/, 'COLUMN_MISSING'],
   [/No files found that match/, 'PARQUET_INVALID'],
   [/No magic bytes|too small to be a Parquet file|Invalid Parquet|snappy|ZSTD/i, 'PARQUET_INVALID'],
+  [/Conversion Error: /, 'VALUE_TYPE'],
   [/^IO Error/, 'DISK_FAILED'],
 ];
 
 /** The first line without the error class, and the candidates where DuckDB names some. */
 function describe(message: string): string {
   const [first = '', second = ''] = message.split('\n');
-  const what = first.replace(/^[A-Z][A-Za-z ]* Error: /, '');
+  const what = first.replace(/^([A-Z][A-Za-z ]* Error: )+/, '');
   return second.startsWith('Candidate bindings') ? `${what} ${second}` : what;
 }

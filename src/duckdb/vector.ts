@@ -24,7 +24,8 @@ interface VectorInternals {
   readonly items?: VectorItems;
   readonly dataView?: DataView;
   readonly childData?: DuckDBVector;
-  readonly validity: { readonly data: BigUint64Array | null; readonly offset: number };
+  /** Vectors of maps and of fixed values have none. */
+  readonly validity?: { readonly data: BigUint64Array | null; readonly offset: number };
 }
 
 /** The memory behind a vector of numbers: valid as long as its chunk is. */
@@ -41,8 +42,10 @@ export function bytesOf(vector: DuckDBVector): Buffer {
 
 /** One byte a row: 1 where there is a value, 0 where there is null. */
 export function validOf(vector: DuckDBVector, count: number): Uint8Array {
-  const { data, offset } = (vector as unknown as VectorInternals).validity;
+  const { validity } = vector as unknown as VectorInternals;
   const valid = new Uint8Array(count);
+  if (validity === undefined) return valid.map((_, i) => (vector.getItem(i) === null ? 0 : 1));
+  const { data, offset } = validity;
   if (data === null) return valid.fill(1);
   const bits = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
   for (let i = 0; i < count; i++) {

@@ -1,4 +1,10 @@
 export {
+  inspectParquet,
+  type ParquetColumn,
+  type ParquetDescription,
+  sampleRows,
+} from './inspect-parquet.ts';
+export {
   decodeEntry,
   encodeEntry,
   listEntries,
@@ -7,6 +13,7 @@ export {
   removeEntry,
 } from './manifest.ts';
 export { nodeFileSystem } from './node-fs.ts';
+export { type ParquetRelation, parquetRelation } from './parquet-relation.ts';
 export type { SegmentColumn, SegmentCut, SegmentEntry } from './segment-entry.ts';
 export { SYSTEM_COLUMNS, schemaFingerprint } from './segment-layout.ts';
 export { segmentRelation } from './segment-relation.ts';
@@ -17,3 +24,4 @@ export {
   type SweepOptions,
 } from './segment-store.ts';
 export type { SegmentWriter } from './segment-writer.ts';
+export { type StreamBatchesOptions, streamBatches } from './stream-batches.ts';

@@ -13,7 +13,7 @@
 import { dirname, join } from 'node:path';
 import { assert } from '../core/assert.ts';
 import { canonicalJson } from '../core/coerce.ts';
-import type { FieldType } from '../core/field-type.ts';
+import { elementType, type FieldType } from '../core/field-type.ts';
 import { toInt64 } from '../core/int64.ts';
 import { type Column, makeColumn, type RowBatch, type RowLayout } from '../core/row-batch.ts';
 import type { TopicSource } from '../definition/index.ts';
@@ -64,6 +64,12 @@ const TABLE = 'rows';
 /** Rows of a row group: DuckDB's own default, and what its readers hand to one thread. */
 const ROW_GROUP_ROWS = 122_880;
 
+/**
+ * DuckDB keeps 16 bytes beside the content of a string or an array; hashing counts 4 of them, its
+ * length. Measured: the estimate is 0 to 10 % above the memory of the table.
+ */
+const POINTER_BYTES = 12;
+
 export function createSegmentWriter(
   options: Required<SegmentStoreOptions>,
   source: TopicSource,
@@ -78,6 +84,7 @@ class DuckdbSegmentWriter implements SegmentWriter {
   readonly #partition: number;
   readonly #fields: readonly SegmentColumn[];
   readonly #stored: readonly SegmentColumn[];
+  readonly #pointerBytes: number;
   #layout: RowLayout | null = null;
   #positions: readonly number[] = [];
   #buffer: RowBuffer | null = null;
@@ -92,6 +99,7 @@ class DuckdbSegmentWriter implements SegmentWriter {
       name,
       type: storedType(type),
     }));
+    this.#pointerBytes = POINTER_BYTES * this.#stored.filter(({ type }) => hasPointer(type)).length;
   }
 
   get rowCount(): number {
@@ -109,7 +117,8 @@ class DuckdbSegmentWriter implements SegmentWriter {
     const columns = this.#storedColumns(rows, lateByUs, from, to);
     this.#failed = true;
     this.#buffer.appender.append(columns, 0, to - from);
-    this.#buffer.bytes += this.#buffer.hash.update(columns, 0, to - from);
+    this.#buffer.bytes +=
+      this.#buffer.hash.update(columns, 0, to - from) + this.#pointerBytes * (to - from);
     this.#buffer.summary.add(rows, lateByUs, from, to);
     this.#failed = false;
   }
@@ -243,6 +252,10 @@ interface RowBuffer {
   readonly hash: ContentHash;
   readonly summary: RowSummary;
   bytes: number;
+}
+
+function hasPointer(type: FieldType): boolean {
+  return type === 'string' || type === 'bytes' || elementType(type) !== null;
 }
 
 function storedColumn(column: Column, from: number, to: number): Column {

@@ -3,6 +3,7 @@ import type { Duckdb } from '../duckdb/index.ts';
 import { quoteIdentifier, quoteLiteral } from '../duckdb/index.ts';
 import { FreshetError, toFreshetError } from '../errors.ts';
 import { ContentHash } from './content-hash.ts';
+import { readFooter } from './inspect-parquet.ts';
 import type { SegmentEntry } from './segment-entry.ts';
 import { footerText, SEGMENT_FORMAT, SYSTEM_COLUMNS, storedType } from './segment-layout.ts';
 
@@ -50,14 +51,6 @@ async function footerProblem(
   if (format !== String(SEGMENT_FORMAT)) return `has format ${format}, not ${SEGMENT_FORMAT}`;
   const stored = footer.get('freshet.segment');
   return stored === footerText(entry) ? null : 'has a footer that its entry contradicts';
-}
-
-/** Key-value metadata of a Parquet file. */
-export async function readFooter(duckdb: Duckdb, file: string): Promise<Map<string, string>> {
-  const rows = await duckdb.query(
-    `SELECT decode(key) AS key, decode(value) AS value FROM parquet_kv_metadata(${quoteLiteral(file)})`,
-  );
-  return new Map(rows.map((row) => [row['key'] as string, row['value'] as string]));
 }
 
 async function contentProblem(

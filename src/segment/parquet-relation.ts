@@ -1,0 +1,169 @@
+/**
+ * A user's Parquet history as a SQL relation with the declared names and types. Types are cast only
+ * where every value survives: what a cast cannot hold is refused here by its type, or by DuckDB
+ * when it meets the value. Two casts round, as everywhere: doubles to float32 to the nearest,
+ * nanoseconds are cut to microseconds.
+ */
+import { isAbsolute, join } from 'node:path';
+import { elementType, type FieldType } from '../core/field-type.ts';
+import { didYouMean } from '../core/nearest.ts';
+import type { ParquetSource } from '../definition/index.ts';
+import {
+  type DuckdbConnection,
+  fieldTypeToSql,
+  quoteIdentifier,
+  quoteLiteral,
+} from '../duckdb/index.ts';
+import { FreshetError } from '../errors.ts';
+
+export interface ParquetRelation {
+  /**
+   * SQL text of a query (put it in parentheses): the fields of the source, then the system columns
+   * of a segment. `_partition` is 0; `_offset` rises in the order of files and rows, file number ×
+   * 2^32 + row number; `_arrival` is the created time, or the event time where there is none;
+   * `_late` is 0.
+   */
+  readonly sql: string;
+  /** The file or glob that is read. */
+  readonly path: string;
+}
+
+/**
+ * The relation of a file, a glob or a folder (with hive partitions, too).
+ * @throws FreshetError COLUMN_MISSING naming column and path, PARQUET_INVALID for a column whose
+ *   type cannot be cast, and for no file or one that is not Parquet
+ */
+export async function parquetRelation(
+  duckdb: DuckdbConnection,
+  source: ParquetSource,
+  baseDirectory: string,
+): Promise<ParquetRelation> {
+  const path = await resolvePath(duckdb, source.path, baseDirectory);
+  const files = `read_parquet(${quoteLiteral(path)}, union_by_name = true)`;
+  const columns = await duckdb.query(`DESCRIBE SELECT * FROM ${files}`);
+  const sqlTypes = new Map(
+    columns.map((column) => [column['column_name'] as string, column['column_type'] as string]),
+  );
+  const fields = Object.entries(source.schema).map(
+    ([field, type]) =>
+      `${fieldExpression(source, path, sqlTypes, field, type)} AS ${quoteIdentifier(field)}`,
+  );
+  const fieldsSql = `SELECT ${fields.join(', ')}, ${OFFSET} AS _offset FROM ${files}`;
+  const arrival = arrivalExpression(source);
+  const names = Object.keys(source.schema).map(quoteIdentifier);
+  const sql =
+    `SELECT ${names.join(', ')}, 0::INTEGER AS _partition, _offset, ` +
+    `${arrival} AS _arrival, 0::BIGINT AS _late FROM (${fieldsSql})`;
+  return { sql, path };
+}
+
+const OFFSET = '(file_index::BIGINT * 4294967296 + file_row_number::BIGINT)';
+
+/** A folder stands for all Parquet files below it. */
+async function resolvePath(
+  duckdb: DuckdbConnection,
+  path: string,
+  baseDirectory: string,
+): Promise<string> {
+  const full = isAbsolute(path) || path.includes('://') ? path : join(baseDirectory, path);
+  if (/[*?[]/.test(path)) return full;
+  const below = join(full, '**', '*.parquet');
+  const [found] = await duckdb.query(`SELECT file FROM glob(${quoteLiteral(below)}) LIMIT 1`);
+  return found === undefined ? full : below;
+}
+
+function fieldExpression(
+  source: ParquetSource,
+  path: string,
+  sqlTypes: ReadonlyMap<string, string>,
+  field: string,
+  type: FieldType,
+): string {
+  const column = source.columnMap[field] ?? field;
+  const sqlType = sqlTypes.get(column);
+  const where = { source: source.name, file: path, column };
+  if (sqlType === undefined) {
+    throw new FreshetError(
+      'COLUMN_MISSING',
+      `${path} has no column "${column}". ${didYouMean(column, sqlTypes.keys())}`,
+      { where },
+    );
+  }
+  const expression = castExpression(quoteIdentifier(column), sqlType, type);
+  if (expression === null) {
+    throw new FreshetError(
+      'PARQUET_INVALID',
+      `column "${column}" of ${path} is ${sqlType}, which ${type} cannot hold`,
+      { where, next: 'Declare the field with a type that holds the column.' },
+    );
+  }
+  return expression;
+}
+
+function arrivalExpression(source: ParquetSource): string {
+  const eventTime = quoteIdentifier(source.timestampField);
+  return source.createdTimestampField === null
+    ? eventTime
+    : `coalesce(${quoteIdentifier(source.createdTimestampField)}, ${eventTime})`;
+}
+
+const SMALL_INTS = ['TINYINT', 'SMALLINT', 'INTEGER', 'UTINYINT', 'USMALLINT'];
+const WIDE_INTS = ['UINTEGER', 'BIGINT', 'UBIGINT', 'HUGEINT', 'UHUGEINT'];
+const TIMES = ['TIMESTAMP', 'TIMESTAMP_S', 'TIMESTAMP_MS', 'TIMESTAMP WITH TIME ZONE', 'DATE'];
+
+/** What a plain CAST turns into each type; where it could lose something it fails at the value. */
+const CASTS: Readonly<Record<string, ReadonlySet<string>>> = {
+  int32: new Set([...SMALL_INTS, ...WIDE_INTS]),
+  int64: new Set([...SMALL_INTS, ...WIDE_INTS]),
+  float32: new Set(['FLOAT', 'DOUBLE', 'TINYINT', 'SMALLINT', 'UTINYINT', 'USMALLINT']),
+  float64: new Set(['FLOAT', 'DOUBLE', ...SMALL_INTS, 'UINTEGER']),
+  string: new Set(['VARCHAR', 'UUID']),
+  bool: new Set(['BOOLEAN']),
+  bytes: new Set(['BLOB']),
+  timestamp: new Set(TIMES),
+  json: new Set(['VARCHAR', 'JSON']),
+};
+
+/** Null when the type cannot hold what the SQL type holds. */
+function castExpression(column: string, sqlType: string, type: FieldType): string | null {
+  const cast = `CAST(${column} AS ${fieldTypeToSql(type)})`;
+  if (sqlType === fieldTypeToSql(type)) return column;
+  const element = elementType(type);
+  if (element !== null) {
+    const sqlElement = /^(.*)\[\d*\]$/.exec(sqlType)?.[1];
+    return sqlElement !== undefined && isPlainCast(sqlElement, element) ? cast : null;
+  }
+  if (isPlainCast(sqlType, type)) return cast;
+  return specialCast(column, sqlType, type);
+}
+
+function isPlainCast(sqlType: string, type: FieldType): boolean {
+  return CASTS[type]?.has(sqlType) === true || (type === 'string' && sqlType.startsWith('ENUM('));
+}
+
+function specialCast(column: string, sqlType: string, type: FieldType): string | null {
+  if (type === 'timestamp' && sqlType === 'TIMESTAMP_NS') {
+    const ns = `epoch_ns(${column})`;
+    return `make_timestamp((${ns} - ((${ns} % 1000) + 1000) % 1000) // 1000)`;
+  }
+  if (type === 'float64' && WIDE_INTS.includes(sqlType)) return safeDouble(column);
+  if (type === 'float64' && isExactDecimal(sqlType)) return `CAST(${column} AS DOUBLE)`;
+  if (type === 'json' && /^(STRUCT|MAP)\(|\]$/.test(sqlType)) {
+    return `CAST(to_json(${column}) AS VARCHAR)`;
+  }
+  return null;
+}
+
+function safeDouble(column: string): string {
+  return (
+    `CASE WHEN ${column} BETWEEN -9007199254740991 AND 9007199254740991 ` +
+    `THEN CAST(${column} AS DOUBLE) WHEN ${column} IS NOT NULL ` +
+    `THEN error('Conversion Error: ' || ${column} || ' is beyond what float64 holds exactly') END`
+  );
+}
+
+/** Up to 15 digits come back from a double as they were. */
+function isExactDecimal(sqlType: string): boolean {
+  const digits = /^DECIMAL\((\d+),/.exec(sqlType)?.[1];
+  return digits !== undefined && Number(digits) <= 15;
+}
