@@ -51,6 +51,11 @@ export class ByteWriter {
     this.#length = this.#buffer.writeDoubleBE(value, this.#length);
   }
 
+  f32(value: number): void {
+    this.#reserve(4);
+    this.#length = this.#buffer.writeFloatBE(value, this.#length);
+  }
+
   /** A whole number of 0 to 2^53 - 1 in one byte for each seven bits. */
   varint(value: number): void {
     this.#reserve(8);
@@ -142,6 +147,12 @@ export class ByteReader {
   f64(): number {
     const value = this.#buffer.readDoubleBE(this.#at);
     this.#at += 8;
+    return value;
+  }
+
+  f32(): number {
+    const value = this.#buffer.readFloatBE(this.#at);
+    this.#at += 4;
     return value;
   }
 

@@ -50,8 +50,11 @@ export class Dictionary {
     return this.#ids[VIEW].get(name);
   }
 
-  layout(id: number): StoredLayout | undefined {
-    return this.#layouts.get(id);
+  /** @throws FreshetError STORE_CORRUPT when a stored row names a layout that there is not */
+  requireLayout(id: number): StoredLayout {
+    const layout = this.#layouts.get(id);
+    if (layout === undefined) throw corrupt(`row of the unknown layout ${id}`);
+    return layout;
   }
 
   /** Ids by source name, in name order. */
@@ -161,5 +164,5 @@ function readU16(bytes: Uint8Array): number {
 }
 
 function corrupt(what: string, cause?: unknown): FreshetError {
-  return new FreshetError('STORE_CORRUPT', `the store's dictionary has a ${what}`, { cause });
+  return new FreshetError('STORE_CORRUPT', `the store has a ${what}`, { cause });
 }

@@ -1,7 +1,7 @@
 import type { FieldType, FieldValue } from '../core/field-type.ts';
 import { partitionForKey } from '../core/murmur2.ts';
 import { recordKeyText } from '../core/record-key.ts';
-import type { FeatureView, TopicSource } from '../definition/index.ts';
+import type { FeatureView } from '../definition/index.ts';
 import { KvBatch, type KvStore } from '../kv/index.ts';
 import { u16 } from './dictionary.ts';
 import { META, metaKey, prefixRange, restOfMetaKey } from './key-schema.ts';
@@ -95,11 +95,9 @@ export interface HomeFinder {
 }
 
 /** Null when record keys do not follow from the view's join keys: then every partition may have rows. */
-export function homeFinder(
-  view: FeatureView,
-  source: TopicSource,
-  keyNames: readonly string[],
-): HomeFinder | null {
+export function homeFinder(view: FeatureView, keyNames: readonly string[]): HomeFinder | null {
+  const source = view.streamSource;
+  if (source === null) return null;
   const places = source.keyFields.map((field) => keyNames.indexOf(field));
   if (places.length === 0 || places.includes(-1)) return null;
   const types = source.keyFields.map((field) => view.joinKeys[field] as FieldType);

@@ -33,7 +33,7 @@ export async function openStateStore(
 
 /** The partitions that hold anything, by source id, in key order. */
 export async function statePartitions(
-  kv: KvStore,
+  kv: KvReader,
 ): Promise<{ readonly sourceId: number; readonly partition: number }[]> {
   const found = [];
   let from = stateKey(1, 0, 0);
@@ -73,7 +73,7 @@ export function viewRange(
   return prefixRange(prefix);
 }
 
-async function firstKey(kv: KvStore, gte: Uint8Array): Promise<Uint8Array | undefined> {
+async function firstKey(kv: KvReader, gte: Uint8Array): Promise<Uint8Array | undefined> {
   for await (const page of kv.scan({ gte, limit: 1 })) return page[0]?.[0];
   return undefined;
 }
