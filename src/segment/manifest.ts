@@ -13,12 +13,10 @@
 
 import { FreshetError } from '../errors.ts';
 import type { KvBatch, KvReader } from '../kv/index.ts';
-import { numberedKey, prefixRange, SPACE, stateKey } from '../state/key-schema.ts';
+import { numberedKey, prefixRange, SPACE, stateKey, statePartitions } from '../state/index.ts';
 import type { SegmentEntry } from './segment-entry.ts';
 
 const VERSION = 1;
-const SOURCE_ID_BYTES = 2;
-const PARTITION_MAX = 0xffff;
 
 export function putEntry(batch: KvBatch, sourceId: number, entry: SegmentEntry): void {
   batch.put(entryKey(sourceId, entry), encodeEntry(entry));
@@ -35,16 +33,16 @@ export function removeEntry(batch: KvBatch, sourceId: number, entry: SegmentEntr
  */
 export async function listEntries(kv: KvReader, sourceId: number): Promise<SegmentEntry[]> {
   const entries: SegmentEntry[] = [];
-  let partition = await nextPartition(kv, sourceId, 0);
-  while (partition !== null) {
-    for await (const page of kv.scan(prefixRange(stateKey(sourceId, partition, SPACE.segment)))) {
+  for (const state of await statePartitions(kv)) {
+    if (state.sourceId !== sourceId) continue;
+    const range = prefixRange(stateKey(sourceId, state.partition, SPACE.segment));
+    for await (const page of kv.scan(range)) {
       for (const [, value] of page) {
         const entry = decodeEntry(value);
         requireNoOverlap(entries.at(-1), entry);
         entries.push(entry);
       }
     }
-    partition = await nextPartition(kv, sourceId, partition + 1);
   }
   return entries;
 }
@@ -98,22 +96,6 @@ function inOrder(entry: SegmentEntry): SegmentEntry {
 
 function entryKey(sourceId: number, entry: SegmentEntry): Uint8Array {
   return numberedKey(sourceId, entry.partition, SPACE.segment, entry.startOffset);
-}
-
-/** The first partition at or above `partition` that the source has state of; null after the last. */
-async function nextPartition(
-  kv: KvReader,
-  sourceId: number,
-  partition: number,
-): Promise<number | null> {
-  if (partition > PARTITION_MAX) return null;
-  const gte = stateKey(sourceId, partition, 0);
-  const { lt } = prefixRange(gte.subarray(0, SOURCE_ID_BYTES));
-  for await (const page of kv.scan({ gte, lt, limit: 1 })) {
-    const key = page[0]?.[0];
-    if (key !== undefined) return Buffer.from(key).readUInt16BE(2);
-  }
-  return null;
 }
 
 function requireNoOverlap(before: SegmentEntry | undefined, entry: SegmentEntry): void {

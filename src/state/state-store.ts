@@ -1,5 +1,5 @@
 import { FreshetError } from '../errors.ts';
-import { KvBatch, type KvStore } from '../kv/index.ts';
+import { KvBatch, type KvReader, type KvStore } from '../kv/index.ts';
 import { Dictionary } from './dictionary.ts';
 import { Homes } from './homes.ts';
 import { META, metaKey, prefixRange, SPACE, stateKey, statePrefixOf } from './key-schema.ts';
