@@ -1,0 +1,252 @@
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { ManualClock } from '../../src/core/clock.ts';
+import { topicSource } from '../../src/definition/index.ts';
+import type { Duckdb, SqlRow } from '../../src/duckdb/index.ts';
+import {
+  liveFiles,
+  type SegmentEntry,
+  type SegmentStore,
+  type SegmentStoreOptions,
+} from '../../src/segment/index.ts';
+import { batchOf, openWorkplace, type Row, type Workplace } from '../segment/support.ts';
+
+const SOURCE = topicSource({
+  name: 'clicks',
+  topic: 'clicks.v1',
+  schema: { user: 'string', at: 'timestamp', amount: 'int32' },
+  timestampField: 'at',
+  keyFields: ['user'],
+});
+
+/** What every segment store does, whatever it keeps its files in. */
+export function segmentStoreContract(
+  name: string,
+  create: (options: SegmentStoreOptions) => SegmentStore,
+): void {
+  describe(name, () => {
+    let place: Workplace;
+    let store: SegmentStore;
+
+    beforeEach(async () => {
+      place = await openWorkplace();
+      store = create({
+        directory: place.directory,
+        duckdb: place.duckdb,
+        clock: new ManualClock(1_234),
+      });
+    });
+    afterEach(() => place[Symbol.asyncDispose]());
+
+    const ROWS: Row[] = [
+      { user: 'b', at: 5_000_000, amount: 1 },
+      { user: 'a', at: 7_000_000, amount: null },
+      { user: 'a', at: -3, amount: 3 },
+    ];
+
+    async function write(
+      rows: readonly Row[],
+      offsets: readonly number[],
+      cut: [start: number, end: number],
+      partition = 2,
+    ): Promise<SegmentEntry> {
+      const writer = store.writer(SOURCE, partition);
+      const batch = batchOf(SOURCE.schema, rows, { timestampField: 'at', offsets });
+      const late = Float64Array.from(rows, (_, i) => i * 10);
+      await writer.append(batch, late, 0, batch.count);
+      return writer.write({ startOffset: cut[0], endOffset: cut[1] });
+    }
+
+    const read = (entries: readonly SegmentEntry[], duckdb: Duckdb): Promise<SqlRow[]> =>
+      duckdb.query(
+        `SELECT * FROM (${store.relation(entries, SOURCE)}) ORDER BY _partition, _offset`,
+      );
+
+    it('keeps every row of the cut with its partition, offset, arrival and lateness', async () => {
+      const entry = await write(ROWS, [10, 12, 13], [10, 20]);
+      expect(await read([entry], place.duckdb)).toEqual([
+        { ...ROWS[0], _partition: 2, _offset: 10n, _arrival: 6_000_000, _late: 0n },
+        { ...ROWS[1], _partition: 2, _offset: 12n, _arrival: 8_000_000, _late: 10n },
+        { ...ROWS[2], _partition: 2, _offset: 13n, _arrival: 999_997, _late: 20n },
+      ]);
+    });
+
+    it('describes the segment in its entry', async () => {
+      const entry = await write(ROWS, [10, 12, 13], [10, 20]);
+      expect(entry).toMatchObject({
+        file: `clicks.v1/clicks.v1-2-10-20-${entry.fingerprint}.parquet`,
+        source: 'clicks',
+        topic: 'clicks.v1',
+        partition: 2,
+        startOffset: 10,
+        endOffset: 20,
+        rowCount: 3,
+        minEventTimeUs: -3,
+        maxEventTimeUs: 7_000_000,
+        minArrivalTimeUs: 999_997,
+        maxArrivalTimeUs: 8_000_000,
+        maxLateUs: 20,
+        columns: [
+          { name: 'user', type: 'string' },
+          { name: 'at', type: 'timestamp' },
+          { name: 'amount', type: 'int32' },
+        ],
+        createdAtMs: 1_234,
+      });
+      expect(entry.bytes).toBe(readFileSync(join(place.directory, entry.file ?? '')).length);
+      expect(entry.contentHash).toMatch(/^[0-9a-f]{64}$/);
+    });
+
+    it('buffers only the rows that it is given', async () => {
+      const writer = store.writer(SOURCE, 0);
+      const batch = batchOf(SOURCE.schema, ROWS, { timestampField: 'at' });
+      await writer.append(batch, new Float64Array(3), 1, 2);
+      expect(writer.rowCount).toBe(1);
+      const entry = await writer.write({ startOffset: 0, endOffset: 3 });
+      const rows = await read([entry], place.duckdb);
+      expect(rows.map((row) => row['_offset'])).toEqual([1n]);
+    });
+
+    it('starts empty again after a cut, and after a discard', async () => {
+      const writer = store.writer(SOURCE, 0);
+      const append = (offset: number): Promise<void> =>
+        writer.append(
+          batchOf(SOURCE.schema, ROWS.slice(0, 1), { timestampField: 'at', offsets: [offset] }),
+          new Float64Array(1),
+          0,
+          1,
+        );
+      await append(0);
+      expect(writer.bytesEstimate).toBeGreaterThan(0);
+      const first = await writer.write({ startOffset: 0, endOffset: 1 });
+      expect([writer.rowCount, writer.bytesEstimate]).toEqual([0, 0]);
+      await append(1);
+      await writer.discard();
+      expect([writer.rowCount, writer.bytesEstimate]).toEqual([0, 0]);
+      await append(2);
+      const second = await writer.write({ startOffset: 1, endOffset: 3 });
+      const rows = await read([first, second], place.duckdb);
+      expect(rows.map((row) => row['_offset'])).toEqual([0n, 2n]);
+    });
+
+    it('gives a cut without rows an entry and no file', async () => {
+      const entry = await store.writer(SOURCE, 0).write({ startOffset: 5, endOffset: 9 });
+      expect(entry).toMatchObject({ file: null, rowCount: 0, bytes: 0, maxEventTimeUs: null });
+      expect(await read([entry], place.duckdb)).toEqual([]);
+      await store.verify(entry);
+    });
+
+    it('gives the same rows the same name and content hash, however they were batched', async () => {
+      const whole = await write(ROWS, [0, 1, 2], [0, 3]);
+      const writer = store.writer(SOURCE, 2);
+      const batch = batchOf(SOURCE.schema, ROWS, { timestampField: 'at' });
+      const late = Float64Array.of(0, 10, 20);
+      await writer.append(batch, late, 0, 1);
+      await writer.append(batch, late, 1, 3);
+      const pieces = await writer.write({ startOffset: 0, endOffset: 3 });
+      expect(pieces.file).toBe(whole.file);
+      expect(pieces.contentHash).toBe(whole.contentHash);
+    });
+
+    it('refuses rows out of order, and rows outside the cut', async () => {
+      await expect(write(ROWS, [1, 1, 2], [0, 9])).rejects.toThrow(/offset 1 after 1/);
+      await expect(write(ROWS, [1, 2, 3], [2, 9])).rejects.toThrow(/not within/);
+      await expect(write(ROWS, [1, 2, 3], [0, 3])).rejects.toThrow(/not within/);
+    });
+
+    it('lies in the order of key and event time', async () => {
+      const entry = await write(ROWS, [0, 1, 2], [0, 3]);
+      const file = join(place.directory, entry.file ?? '');
+      const rows = await place.duckdb.query(`SELECT "user", "at" FROM read_parquet('${file}')`);
+      expect(rows.map((row) => [row['user'], row['at']])).toEqual([
+        ['a', -3],
+        ['a', 7_000_000],
+        ['b', 5_000_000],
+      ]);
+    });
+
+    describe('verify', () => {
+      it('accepts what was written', async () => {
+        await store.verify(await write(ROWS, [0, 1, 2], [0, 3]));
+      });
+
+      const damage: [what: string, spoil: (bytes: Buffer) => Buffer][] = [
+        ['cut short', (bytes) => bytes.subarray(0, bytes.length - 20)],
+        ['empty', () => Buffer.alloc(0)],
+        ['not Parquet', (bytes) => Buffer.alloc(bytes.length, 'x')],
+      ];
+      for (const [what, spoil] of damage) {
+        it(`refuses a file that is ${what}`, async () => {
+          const entry = await write(ROWS, [0, 1, 2], [0, 3]);
+          const file = join(place.directory, entry.file ?? '');
+          writeFileSync(file, spoil(readFileSync(file)));
+          await expect(store.verify(entry)).rejects.toMatchObject({
+            code: 'SEGMENT_CORRUPT',
+            where: { file },
+          });
+        });
+      }
+
+      it('refuses a file that is not there', async () => {
+        const entry = await write(ROWS, [0, 1, 2], [0, 3]);
+        rmSync(join(place.directory, entry.file ?? ''));
+        await expect(store.verify(entry)).rejects.toMatchObject({ code: 'SEGMENT_CORRUPT' });
+      });
+
+      it('refuses the segment of another entry', async () => {
+        const entry = await write(ROWS, [0, 1, 2], [0, 3]);
+        const other = { ...entry, contentHash: '0'.repeat(64) };
+        await expect(store.verify(other)).rejects.toMatchObject({ code: 'SEGMENT_CORRUPT' });
+      });
+
+      it('refuses a file whose values are others, footer and all else being right', async () => {
+        const entry = await write(ROWS, [0, 1, 2], [0, 3]);
+        const file = join(place.directory, entry.file ?? '');
+        const [footer] = await place.duckdb.query(
+          `SELECT decode(value) AS text FROM parquet_kv_metadata('${file}') WHERE decode(key) = 'freshet.segment'`,
+        );
+        await place.duckdb.run(
+          `COPY (SELECT * REPLACE (coalesce(amount, 0) AS amount) FROM read_parquet('${file}'))
+           TO '${file}' (FORMAT parquet, KV_METADATA {'freshet.format': '1',
+           'freshet.segment': '${footer?.['text']}'})`,
+        );
+        await expect(store.verify(entry)).rejects.toMatchObject({
+          code: 'SEGMENT_CORRUPT',
+          message: expect.stringContaining('other values'),
+        });
+      });
+    });
+
+    describe('sweep', () => {
+      it('deletes unnamed segments and temporary files, and nothing else', async () => {
+        const kept = await write(ROWS, [0, 1, 2], [0, 3]);
+        const unnamed = await write(ROWS, [3, 4, 5], [3, 6]);
+        const folder = join(place.directory, 'clicks.v1');
+        const temporary = `${kept.file}.tmp`;
+        writeFileSync(join(place.directory, temporary), 'half a file');
+        writeFileSync(join(folder, 'notes.parquet'), 'of a person');
+        const removed = await store.sweep(liveFiles([kept]));
+        expect(removed.sort()).toEqual([temporary, unnamed.file].sort());
+        expect(readdirSync(folder).sort()).toEqual(
+          [kept.file?.split('/')[1], 'notes.parquet'].sort(),
+        );
+      });
+
+      it('finds nothing where there is no folder yet', async () => {
+        expect(await store.sweep(new Set())).toEqual([]);
+      });
+
+      it('touches nothing when the store is new and segments are there: it was lost', async () => {
+        const entry = await write(ROWS, [0, 1, 2], [0, 3]);
+        await expect(store.sweep(new Set())).rejects.toMatchObject({ code: 'STORE_LOST' });
+        await store.verify(entry);
+      });
+
+      it('deletes the only segment when the store knows its partitions', async () => {
+        const entry = await write(ROWS, [0, 1, 2], [0, 3]);
+        expect(await store.sweep(new Set(), { storeIsNew: false })).toEqual([entry.file]);
+      });
+    });
+  });
+}
