@@ -25,6 +25,13 @@ export type FeatureVectorOf<R extends Readable, FullNames extends boolean = fals
   Merge<VectorOf<TypesIn<R>, FullNames>>
 >;
 
+/**
+ * The join key values that come back beside the features.
+ *
+ * @example EntityKeyOf<[typeof airportStats]> is { readonly airport: string }
+ */
+export type EntityKeyOf<R extends Readable> = Flat<ValuesOf<Merge<TypesIn<R>['joinKeys']>>>;
+
 /** The names of `FeatureVectorOf`. */
 export type FeatureNameOf<R extends Readable, FullNames extends boolean = false> = string &
   keyof FeatureVectorOf<R, FullNames>;
@@ -44,6 +51,10 @@ type TypesIn<R extends Readable> =
 type InputsOf<S> = string extends keyof S
   ? UntypedEntityRow
   : { readonly [K in keyof S]: S[K] extends FieldType ? InputOf<S[K]> : never };
+
+type ValuesOf<S> = string extends keyof S
+  ? UntypedFeatureVector
+  : { readonly [K in keyof S]: S[K] extends FieldType ? ValueOf<S[K]> : never };
 
 /** One vector for each member of a union of read types. */
 type VectorOf<T, FullNames extends boolean> = T extends {

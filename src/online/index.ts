@@ -1,8 +1,10 @@
 export { type InspectedRow, inspectRows } from './inspect-rows.ts';
 export {
+  BATCH_ROW,
   OnlineReader,
   type OnlineReaderOptions,
   type RowColumns,
+  UNKNOWN_PARTITION,
   type ViewFeatures,
 } from './online-reader.ts';
 export {

@@ -4,7 +4,7 @@
  * a view with batch history, under that source, too. Of several rows the greatest wins.
  */
 import type { FieldType, FieldValue } from '../core/field-type.ts';
-import { compareRowOrder } from '../core/row-order.ts';
+import { compareRowOrder, type RowOrder } from '../core/row-order.ts';
 import type { FeatureView, TopicSource } from '../definition/index.ts';
 import {
   type EntityKeyCodec,
@@ -44,6 +44,25 @@ export interface RowColumns {
   readonly states: readonly Uint8Array[];
   /** Microseconds by entity; NaN where there is no row. */
   readonly eventTimesUs: Float64Array;
+  /**
+   * By entity: the stream's partition that the row is in, or would be in; BATCH_ROW for a row of
+   * batch history, UNKNOWN_PARTITION where there is no row and no home.
+   */
+  readonly partitions: Int32Array;
+}
+
+export const BATCH_ROW = -1;
+export const UNKNOWN_PARTITION = -2;
+
+/** The keys under which rows may be, and the partition that each stands for. */
+class Candidates {
+  readonly keys: Uint8Array[] = [];
+  readonly partitions: number[] = [];
+
+  add(key: Uint8Array, partition: number): void {
+    this.keys.push(key);
+    this.partitions.push(partition);
+  }
 }
 
 /** Compiled for one list of views; use it for many reads. */
@@ -65,10 +84,11 @@ export class OnlineReader {
   async read(
     entities: readonly (readonly (readonly FieldValue[])[])[],
   ): Promise<readonly RowColumns[]> {
-    const keys: Uint8Array[] = [];
+    const candidates = new Candidates();
+    const { keys } = candidates;
     const ends = this.#views.map((view, v) =>
       (entities[v] as readonly (readonly FieldValue[])[]).map((values) => {
-        view.addKeys(values, keys);
+        view.addCandidates(values, candidates);
         return keys.length;
       }),
     );
@@ -76,7 +96,7 @@ export class OnlineReader {
     let from = 0;
     return this.#views.map((view, v) => {
       const viewEnds = ends[v] as number[];
-      const columns = view.columns(stored, from, viewEnds);
+      const columns = view.columns(stored, candidates.partitions, from, viewEnds);
       from = viewEnds.at(-1) ?? from;
       return columns;
     });
@@ -106,26 +126,29 @@ class ViewReader {
   }
 
   /** Every key under which the entity's newest row may be, in the order of sources and partitions. */
-  addKeys(values: readonly FieldValue[], into: Uint8Array[]): void {
+  addCandidates(values: readonly FieldValue[], into: Candidates): void {
     const { dictionary } = this.#state;
     const { batchSource, streamSource, name } = this.#view;
     const viewId = dictionary.viewId(name);
     if (viewId === undefined || values.includes(null)) return;
     const entityKey = this.#keys.encode(values);
     const batchId = batchSource === null ? undefined : dictionary.sourceId(batchSource.name);
-    if (batchId !== undefined) into.push(entityStateKey(batchId, 0, SPACE.row, viewId, entityKey));
+    if (batchId !== undefined) {
+      into.add(entityStateKey(batchId, 0, SPACE.row, viewId, entityKey), BATCH_ROW);
+    }
     const streamId = streamSource === null ? undefined : dictionary.sourceId(streamSource.name);
     if (streamSource === null || streamId === undefined) return;
     const partitions = this.#partitionsOf(streamSource);
     const home = this.#homeOf(viewId, values, partitions);
     for (let p = home ?? 0; p < (home === null ? partitions : home + 1); p++) {
-      into.push(entityStateKey(streamId, p, SPACE.row, viewId, entityKey));
+      into.add(entityStateKey(streamId, p, SPACE.row, viewId, entityKey), p);
     }
   }
 
   /** Rows out of `stored[from, …)`; entity e has those up to `ends[e]`. */
   columns(
     stored: readonly (Uint8Array | undefined)[],
+    candidates: readonly number[],
     from: number,
     ends: readonly number[],
   ): RowColumns {
@@ -133,19 +156,24 @@ class ViewReader {
     const values = this.#features.map(() => new Array<FieldValue>(count).fill(null));
     const states = this.#features.map(() => new Uint8Array(count).fill(FEATURE_ABSENT));
     const eventTimesUs = new Float64Array(count).fill(Number.NaN);
+    const partitions = new Int32Array(count).fill(UNKNOWN_PARTITION);
     let start = from;
     for (let e = 0; e < count; e++) {
-      const bytes = greatest(stored, start, ends[e] as number);
-      start = ends[e] as number;
-      if (bytes === undefined) continue;
-      const row = this.#decode(bytes);
+      const end = ends[e] as number;
+      const found = greatest(stored, start, end);
+      const place = found >= 0 ? found : end - 1;
+      const isOnly = end - start === 1 || (end - start === 2 && candidates[start] === BATCH_ROW);
+      if (found >= 0 || isOnly) partitions[e] = candidates[place] as number;
+      start = end;
+      if (found < 0) continue;
+      const row = this.#decode(stored[found] as Uint8Array);
       eventTimesUs[e] = row.eventTimeUs;
       for (let f = 0; f < values.length; f++) {
         (values[f] as FieldValue[])[e] = row.values[f] as FieldValue;
         (states[f] as Uint8Array)[e] = row.states[f] as number;
       }
     }
-    return { values, states, eventTimesUs };
+    return { values, states, eventTimesUs, partitions };
   }
 
   /** Null when rows may be in any partition. */
@@ -167,23 +195,18 @@ class ViewReader {
   }
 }
 
-/** The greatest row of `stored[from, to)`: batch history first, then the stream's partitions in order. */
-function greatest(
-  stored: readonly (Uint8Array | undefined)[],
-  from: number,
-  to: number,
-): Uint8Array | undefined {
-  if (to - from === 1) return stored[from];
-  let best: Uint8Array | undefined;
-  let bestOrder: Parameters<typeof compareRowOrder>[0] | null = null;
-  for (let i = from; i < to; i++) {
-    const bytes = stored[i];
+/**
+ * Where in `stored[from, to)` the greatest row is; -1 where there is none. Keys are in the order of
+ * the total order's last parts: batch history first, then the stream's partitions.
+ */
+function greatest(stored: readonly (Uint8Array | undefined)[], from: number, to: number): number {
+  if (to - from === 1) return stored[from] === undefined ? -1 : from;
+  let best: RowOrder | null = null;
+  for (let place = from; place < to; place++) {
+    const bytes = stored[place];
     if (bytes === undefined) continue;
-    // Later keys are of later partitions, or of the stream: their place among the keys stands for both.
-    const order = { ...readStoredOrder(bytes), partition: i };
-    if (bestOrder !== null && compareRowOrder(order, bestOrder) < 0) continue;
-    best = bytes;
-    bestOrder = order;
+    const order = { ...readStoredOrder(bytes), partition: place };
+    if (best === null || compareRowOrder(order, best) > 0) best = order;
   }
-  return best;
+  return best === null ? -1 : best.partition;
 }
