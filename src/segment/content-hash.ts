@@ -148,8 +148,11 @@ function withoutNulls(column: Column, from: number, to: number): FixedValues {
   let i = valid.indexOf(0, from);
   if (i === -1 || i >= to) return rows;
   const copy = rows.slice();
-  for (; i !== -1 && i < to; i = valid.indexOf(0, i + 1))
-    copy.fill(0 as never, i - from, i - from + 1);
+  const bytes = bytesOf(copy);
+  const size = copy.BYTES_PER_ELEMENT;
+  for (; i !== -1 && i < to; i = valid.indexOf(0, i + 1)) {
+    bytes.fill(0, (i - from) * size, (i - from + 1) * size);
+  }
   return copy;
 }
 
