@@ -1,0 +1,15 @@
+export type { EntityRow } from './entity-columns.ts';
+export {
+  type FeatureStatus,
+  type OnlineColumns,
+  OnlineFeatures,
+  type Receipt,
+} from './online-features.ts';
+export {
+  createOnlineServing,
+  type OnlineRequest,
+  type OnlineServing,
+  type OnlineServingOptions,
+  type PartitionPosition,
+  type UntypedOnlineRequest,
+} from './online-serving.ts';

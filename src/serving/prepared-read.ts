@@ -1,0 +1,218 @@
+/**
+ * One kind of request, planned and compiled: entity rows → keys → newest rows → TTL → transforms →
+ * answer.
+ */
+import type { FieldValue } from '../core/field-type.ts';
+import type { TopicSource, UntypedFeatureVector } from '../definition/index.ts';
+import { FreshetError } from '../errors.ts';
+import {
+  BATCH_ROW,
+  FEATURE_ABSENT,
+  FEATURE_NULL,
+  OnlineReader,
+  type RowColumns,
+} from '../online/index.ts';
+import {
+  createTransformRunner,
+  type FeaturePlan,
+  type PlannedOutput,
+  type PlannedRead,
+  type TransformResults,
+  type TransformRunner,
+} from '../transform/index.ts';
+import { type EntityColumns, type EntityRow, entityColumnReader } from './entity-columns.ts';
+import {
+  type AnswerColumn,
+  type FeatureColumn,
+  type FeatureStatus,
+  OnlineFeatures,
+  type Receipt,
+} from './online-features.ts';
+import type { OnlineServingOptions, PartitionPosition } from './online-serving.ts';
+
+/** One feature of one read, as it is answered. */
+type ReadFeature = Omit<FeatureColumn, 'name' | 'type'>;
+
+type Positions = ReadonlyMap<TopicSource, readonly PartitionPosition[]>;
+
+export class PreparedRead {
+  readonly #options: OnlineServingOptions;
+  readonly #plan: FeaturePlan;
+  readonly #entityColumns: (rows: readonly EntityRow[]) => EntityColumns;
+  readonly #reader: OnlineReader;
+  /** By read: the entity row's column of each join key, in the reader's order. */
+  readonly #keyColumns: readonly (readonly string[])[];
+  readonly #transforms: TransformRunner;
+
+  /** @throws FreshetError VIEW_DISABLED, VIEW_NOT_ONLINE */
+  constructor(options: OnlineServingOptions, plan: FeaturePlan) {
+    for (const read of plan.reads) requireServed(read);
+    this.#options = options;
+    this.#plan = plan;
+    this.#entityColumns = entityColumnReader(plan);
+    this.#reader = new OnlineReader(options, plan.reads);
+    this.#keyColumns = this.#reader.keyNames.map((names, r) => columnsOf(plan.reads[r]!, names));
+    this.#transforms = createTransformRunner(plan);
+  }
+
+  async read(
+    entityRows: readonly EntityRow[],
+    nowUs: number,
+    includeReceipt: boolean,
+  ): Promise<OnlineFeatures<UntypedFeatureVector>> {
+    const entities = this.#entityColumns(entityRows);
+    // Before the rows: then the rows have at least what the positions say.
+    const positions = includeReceipt ? await this.#positions() : null;
+    const rows = await this.#reader.read(this.#entityKeys(entities));
+    const features = rows.map((columns, r) =>
+      readFeatures(columns, (this.#plan.reads[r] as PlannedRead).view.ttlUs, nowUs),
+    );
+    const computed = this.#runTransforms(entities, features);
+    const answer = this.#plan.outputs.map((output) => this.#column(output, features, computed));
+    const keys = this.#plan.joinKeys.map(
+      ({ column, type }): AnswerColumn => ({
+        name: column,
+        type,
+        values: entities.keys.get(column) as readonly FieldValue[],
+      }),
+    );
+    const receipts = positions === null ? null : this.#receipts(rows, positions);
+    return new OnlineFeatures(entities.count, keys, answer, receipts);
+  }
+
+  #entityKeys({ count, keys }: EntityColumns): (readonly FieldValue[])[][] {
+    return this.#keyColumns.map((names) => {
+      const columns = names.map((name) => keys.get(name) as readonly FieldValue[]);
+      return Array.from({ length: count }, (_, i) =>
+        columns.map((column) => column[i] as FieldValue),
+      );
+    });
+  }
+
+  /** A value outside its max age is null to a transform, as it is in a historical join. */
+  #runTransforms(
+    entities: EntityColumns,
+    features: readonly (readonly ReadFeature[])[],
+  ): TransformResults {
+    if (this.#plan.transforms.length === 0) return [];
+    return this.#transforms.run({
+      count: entities.count,
+      feature: (read, slot) => {
+        const { values, statuses } = featureAt(features, read, slot);
+        return values.map((value, i) => (statuses[i] === 'OUTSIDE_MAX_AGE' ? null : value));
+      },
+      request: (name) => entities.sent(name),
+    });
+  }
+
+  #column(
+    { name, type, from }: PlannedOutput,
+    features: readonly (readonly ReadFeature[])[],
+    computed: TransformResults,
+  ): FeatureColumn {
+    if (from.kind === 'read') {
+      return { name, type, ...featureAt(features, from.index, from.slot) };
+    }
+    const values = computed[from.index]?.[from.slot] as readonly FieldValue[];
+    const inputs = this.#plan.transforms[from.index]?.inputs ?? [];
+    const statuses = values.map(
+      (value): FeatureStatus => (value === null ? 'NULL_VALUE' : 'PRESENT'),
+    );
+    const sources = inputs.map(({ read, slot }) => featureAt(features, read, slot));
+    return { name, type, values, statuses, eventTimesUs: newestTimes(values.length, sources) };
+  }
+
+  async #positions(): Promise<Positions> {
+    const sources = new Set(this.#plan.reads.map(({ view }) => view.streamSource));
+    const found = new Map<TopicSource, readonly PartitionPosition[]>();
+    for (const source of sources) {
+      if (source !== null) found.set(source, await this.#options.positionsOf(source));
+    }
+    return found;
+  }
+
+  #receipts(rows: readonly RowColumns[], positions: Positions): Record<string, Receipt[]> {
+    const receipts: Record<string, Receipt[]> = {};
+    this.#plan.reads.forEach(({ view, alias }, r) => {
+      const { partitions } = rows[r] as RowColumns;
+      const fingerprint = this.#options.fingerprintOf(view);
+      receipts[alias] = Array.from(partitions, (partition): Receipt => {
+        const source = partition === BATCH_ROW ? null : view.streamSource;
+        const position = source === null ? undefined : positions.get(source)?.[partition];
+        return {
+          view: view.name,
+          fingerprint,
+          topic: source?.topic ?? null,
+          partition: partition >= 0 ? partition : null,
+          appliedOffset: position?.applied ?? null,
+          streamTimeUs: position?.streamTimeUs ?? null,
+        };
+      });
+    });
+    return receipts;
+  }
+}
+
+function featureAt(
+  features: readonly (readonly ReadFeature[])[],
+  read: number,
+  slot: number,
+): ReadFeature {
+  return (features[read] as readonly ReadFeature[])[slot] as ReadFeature;
+}
+
+function requireServed({ view, alias }: PlannedRead): void {
+  if (!view.enabled) {
+    throw new FreshetError('VIEW_DISABLED', `feature view "${alias}" is disabled`, {
+      where: { view: view.name },
+    });
+  }
+  if (!view.online) {
+    throw new FreshetError(
+      'VIEW_NOT_ONLINE',
+      `feature view "${alias}" is not configured to be served online`,
+      { where: { view: view.name } },
+    );
+  }
+}
+
+function columnsOf(read: PlannedRead, names: readonly string[]): string[] {
+  const columns = new Map(read.keys.map(({ key, column }) => [key, column]));
+  return names.map((name) => columns.get(name) as string);
+}
+
+/** Statuses and times of the features of one read. The edge counts: a row of exactly the TTL's age is served. */
+function readFeatures(
+  { values, states, eventTimesUs }: RowColumns,
+  ttlUs: number | null,
+  nowUs: number,
+): ReadFeature[] {
+  const oldestUs = ttlUs === null ? Number.NEGATIVE_INFINITY : nowUs - ttlUs;
+  const times = Array.from(eventTimesUs, (us) => (Number.isNaN(us) ? null : us));
+  return values.map((column, f) => ({
+    values: column,
+    statuses: column.map((_, i) =>
+      statusOf((states[f] as Uint8Array)[i] as number, (eventTimesUs[i] as number) < oldestUs),
+    ),
+    eventTimesUs: times,
+  }));
+}
+
+function statusOf(state: number, isTooOld: boolean): FeatureStatus {
+  if (state === FEATURE_ABSENT) return 'NOT_FOUND';
+  if (isTooOld) return 'OUTSIDE_MAX_AGE';
+  return state === FEATURE_NULL ? 'NULL_VALUE' : 'PRESENT';
+}
+
+/** By row, the newest event time among the inputs that a transform saw; null when it saw none. */
+function newestTimes(count: number, inputs: readonly ReadFeature[]): (number | null)[] {
+  return Array.from({ length: count }, (_, i) => {
+    let newest: number | null = null;
+    for (const { statuses, eventTimesUs } of inputs) {
+      const us = eventTimesUs[i] ?? null;
+      if (us === null || statuses[i] === 'NOT_FOUND' || statuses[i] === 'OUTSIDE_MAX_AGE') continue;
+      if (newest === null || us > newest) newest = us;
+    }
+    return newest;
+  });
+}
