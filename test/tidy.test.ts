@@ -86,6 +86,16 @@ describe('every file', async () => {
     expect(mirrorFaults(code, sharedTests)).toEqual([]);
   });
 
+  it('of code names documents that are there', async () => {
+    const faults: string[] = [];
+    for (const { path, text } of files.filter(({ path }) => !path.endsWith('.md'))) {
+      for (const [name] of text.matchAll(/\bdocs\/[\w./-]+\.(md|svg)\b/g)) {
+        if (!(await exists(name))) faults.push(`${path}: ${name}`);
+      }
+    }
+    expect(faults).toEqual([]);
+  });
+
   it('of prose has one title', () => {
     const faults = prose
       .map(({ path, text }) => ({ path, titles: titlesOf(text) }))

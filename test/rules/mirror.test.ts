@@ -29,6 +29,11 @@ describe('the mirror of tests', () => {
     expect(mirrorFaults([file('test/a.test.ts')], shared)).toEqual([
       'src/a/b.ts is gone: mend the list',
     ]);
+    const folder = [{ test: 'test/a.test.ts', covers: ['src/a/'], because: 'one table' }];
+    expect(mirrorFaults([...files, file('test/a/b.test.ts')], folder)).toEqual([]);
+    expect(mirrorFaults([...files, file('src/b/a.ts')], folder)).toEqual([
+      'src/b/a.ts has no test/b/a.test.ts',
+    ]);
     expect(mirrorFaults([...files, file('test/a/b.test.ts')], shared)).toEqual([
       'src/a/b.ts needs no place in the list',
     ]);

@@ -12,7 +12,7 @@ export interface Shared {
   readonly because: string;
 }
 
-/** Files without a test of their own, by the test that covers them. */
+/** Files without a test of their own, by the test that covers them; a folder ends in a slash. */
 export const sharedTests: readonly Shared[] = [];
 
 /** The test that a file must have; null for files that need none. */
@@ -32,16 +32,24 @@ export function mirrorFaults(
   const faults: string[] = [];
   for (const { test, covers } of shared) {
     if (!paths.has(test)) faults.push(`${test} is gone: mend the list`);
-    for (const path of covers) if (!paths.has(path)) faults.push(`${path} is gone: mend the list`);
+    for (const place of covers) {
+      if (!files.some(({ path }) => isIn(path, place)))
+        faults.push(`${place} is gone: mend the list`);
+    }
   }
   for (const { path, text } of files) {
     const own = mirrored(path, text);
-    const listed = shared.some(({ covers }) => covers.includes(path));
-    if (own === null ? listed : paths.has(own) === listed) {
-      faults.push(listed ? `${path} needs no place in the list` : `${path} has no ${own}`);
-    }
+    const named = shared.some(({ covers }) => covers.includes(path));
+    const covered = shared.some(({ covers }) => covers.some((place) => isIn(path, place)));
+    if (own === null ? named : named && paths.has(own)) {
+      faults.push(`${path} needs no place in the list`);
+    } else if (own !== null && !covered && !paths.has(own)) faults.push(`${path} has no ${own}`);
   }
   return faults;
+}
+
+function isIn(path: string, place: string): boolean {
+  return place.endsWith('/') ? path.startsWith(place) : path === place;
 }
 
 /** A contract has a suite instead of a test, and types are tested by the compiler. */
