@@ -169,7 +169,7 @@ export function outputTypeOf(name: FunctionName, columnType: FieldType | null): 
   }
 }
 
-/** Functions that need no parameter may be named by text. */
+/** Functions that have a default for each parameter may be named by text. */
 export type PlainFunctionName = Exclude<
   FunctionName,
   'firstN' | 'lastN' | 'percentile' | 'topN' | 'decayedSum' | 'decayedCount'
@@ -213,6 +213,20 @@ type FeatureName<I> = I extends { readonly name: infer N extends string }
 export type SourceRow<S extends Schema> = {
   readonly [K in keyof S]: ValueOf<S[K]> | null;
 };
+
+/** The function of a name alone, with its default parameters. */
+export function plainFunction(name: PlainFunctionName): AggregationFunction {
+  switch (name) {
+    case 'distinctCount':
+      return distinctCount();
+    case 'approxDistinctCount':
+      return approxDistinctCount();
+    case 'histogram':
+      return histogram();
+    default:
+      return plain(name);
+  }
+}
 
 function size(n: number): number {
   if (!Number.isSafeInteger(n) || n < 1 || n > 100_000) {

@@ -1,6 +1,7 @@
 import type { Schema } from '../core/field-type.ts';
 import { type Duration, parseDurationUs } from '../core/time.ts';
 import { FreshetError } from '../errors.ts';
+import type { Windowing } from './aggregation-spec.ts';
 import { type Entity, type KeySchema, type Metadata, metadata, type Tags } from './entity.ts';
 import { requireName } from './name.ts';
 import {
@@ -36,6 +37,8 @@ export interface FeatureView<
   readonly online: boolean;
   readonly offline: boolean;
   readonly enabled: boolean;
+  /** What makes the view windowed; null where the newest row is the value. */
+  readonly windowing: Windowing | null;
   readonly description: string;
   readonly tags: Tags;
   readonly owner: string;
@@ -89,23 +92,33 @@ export function featureView<
   const E extends readonly Entity[] = readonly [],
   const F extends Schema = Schema,
 >(spec: FeatureViewSpec<N, E, F>): FeatureView<N, JoinKeysOf<E>, F> {
+  return makeView(spec, spec.schema, null);
+}
+
+/** What row views and windowed views have in common; `schema` is what the view gives. */
+export function makeView<N extends string, E extends readonly Entity[], F extends Schema>(
+  spec: Omit<FeatureViewSpec<N, E, Schema>, 'schema'>,
+  schema: F,
+  windowing: Windowing | null,
+): FeatureView<N, JoinKeysOf<E>, F> {
   type J = JoinKeysOf<E>;
   requireName('feature view', spec.name);
-  requireSchema(spec.name, spec.schema);
+  requireSchema(spec.name, schema);
   const entities = spec.entities ?? [];
   const joinKeys = mergeJoinKeys(spec.name, entities) as J;
   const streamSource = spec.source.kind === 'topicSource' ? spec.source : null;
   const batchSource =
     spec.source.kind === 'parquetSource' ? spec.source : (spec.batchSource ?? null);
   for (const source of [streamSource, batchSource]) {
-    if (source !== null) requireFields(spec.name, source, joinKeys, spec.schema);
+    if (source === null) continue;
+    requireFields(spec.name, source, joinKeys, windowing === null ? schema : {});
   }
   const view: FeatureView<N, J, F> = Object.freeze({
     kind: 'featureView',
     name: spec.name,
     entities: Object.freeze([...entities]),
     joinKeys,
-    schema: spec.schema,
+    schema,
     streamSource,
     batchSource,
     ttlUs: spec.ttl ? parseDurationUs(spec.ttl) || null : null,
@@ -113,6 +126,7 @@ export function featureView<
     online: spec.online ?? true,
     offline: spec.offline ?? true,
     enabled: spec.enabled ?? true,
+    windowing,
     ...metadata(spec),
     select: (...features) => makeProjection(view).select(...features),
     withName: (alias) => makeProjection(view).withName(alias),

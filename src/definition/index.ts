@@ -46,6 +46,7 @@ export { type Entity, entity, type KeySchema, type Metadata, type Tags } from '.
 export { type FeatureRef, type FeatureService, featureService } from './feature-service.ts';
 export { type FeatureView, type FeatureViewSpec, featureView } from './feature-view.ts';
 export type {
+  EntityKeyOf,
   EntityRowOf,
   FeatureNameOf,
   FeatureVectorOf,
@@ -81,3 +82,7 @@ export {
   tumbling,
   type WindowSpec,
 } from './window-spec.ts';
+export {
+  type WindowedFeatureViewSpec,
+  windowedFeatureView,
+} from './windowed-feature-view.ts';

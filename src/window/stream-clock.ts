@@ -33,7 +33,7 @@ export class StreamClock {
       const eventTimeUs = eventTimesUs[i] as number;
       if (eventTimeUs > max) max = eventTimeUs;
       const behindUs = max - this.#outOfOrderUs - eventTimeUs;
-      lateByUs[i] = behindUs > 0 ? behindUs : 0;
+      lateByUs[i] = Math.max(behindUs, 0);
     }
     this.#maxEventTimeUs = max;
   }

@@ -30,13 +30,13 @@ export function decayedCountAggregator(halfLifeUs: number): Aggregator<never> {
 
 function decayed(
   halfLifeUs: number,
-  valueOf: (column: Column | null, i: number) => number | null,
+  numberOf: (column: Column | null, i: number) => number | null,
 ): Aggregator<never> {
   const aggregator: Aggregator<CellsIr> = {
     outputType: 'float64',
     create: () => ({ cells: new Map() }),
     update: (ir, column, rows, i) => {
-      const value = valueOf(column, i);
+      const value = numberOf(column, i);
       if (value === null) return;
       const eventTimeUs = rows.eventTimesUs[i] as number;
       const cell = Math.floor(eventTimeUs / halfLifeUs);

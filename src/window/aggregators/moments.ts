@@ -90,7 +90,10 @@ function addPowers(sums: readonly ExactSum[], x: number): void {
   if (third === undefined) return;
   const p = x * x;
   const e = productError(x, x, p);
-  if (!Number.isFinite(e)) return addHugePowers(third, fourth, x);
+  if (!Number.isFinite(e)) {
+    addHugePowers(third, fourth, x);
+    return;
+  }
   third.addProduct(p, x);
   third.addProduct(e, x);
   if (fourth === undefined) return;
