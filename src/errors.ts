@@ -100,7 +100,9 @@ export const ERROR_TABLE = {
   ENTITY_NOT_FOUND: request('`freshet list entities` shows the applied entities.'),
   SOURCE_NOT_FOUND: request('`freshet list sources` shows the applied sources.'),
   PUSH_SOURCE_NOT_FOUND: request('`freshet list sources` shows the applied sources.'),
-  FEATURE_NAME_COLLISION: request('Ask for fullFeatureNames, or give one view an alias with withName.'),
+  FEATURE_NAME_COLLISION: request(
+    'Ask for fullFeatureNames, or give one view an alias with withName.',
+  ),
   INCOMPATIBLE_CHANGE: request('Give the changed definition a new name, or apply with --force.'),
   REGISTRY_LOCKED: process_('Try again when the other process has finished its change.', true),
   REGISTRY_VERSION: process_('Use the Freshet version that wrote the registry, or a newer one.'),
@@ -118,7 +120,9 @@ export const ERROR_TABLE = {
   SCHEMA_ID_UNKNOWN: row('Register the schema, or check which registry the producer uses.'),
   SCHEMA_INCOMPATIBLE: row('Register a schema that the source schema can read.'),
   SCHEMA_REGISTRY_UNAVAILABLE: process_('Start the schema registry, or correct its address.', true),
-  SCHEMA_REGISTRY_REFUSED: request('Correct the schema, or the compatibility level of the subject.'),
+  SCHEMA_REGISTRY_REFUSED: request(
+    'Correct the schema, or the compatibility level of the subject.',
+  ),
 
   // Log
   TOPIC_UNKNOWN: request('Run `freshet apply` to create the topics, or check the topic name.'),
@@ -126,21 +130,37 @@ export const ERROR_TABLE = {
   OFFSET_GAP: partition(
     'Rows were removed before they were read. To go on after the gap, start with --skip-gap; the gap is recorded.',
   ),
-  OFFSET_RESET: partition('The log ends before the cursor: the topic was made again. Use a new topic name, or replay.'),
-  LOG_CORRUPT: partition('Restore the log folder from a backup; the partition can be read up to here.'),
+  OFFSET_RESET: partition(
+    'The log ends before the cursor: the topic was made again. Use a new topic name, or replay.',
+  ),
+  LOG_CORRUPT: partition(
+    'Restore the log folder from a backup; the partition can be read up to here.',
+  ),
   LOG_LOCKED: process_('Stop the other process, or produce through it.', true),
-  LOG_UNAVAILABLE: process_('Check that the log is reachable; the engine tries again by itself.', true),
+  LOG_UNAVAILABLE: process_(
+    'Check that the log is reachable; the engine tries again by itself.',
+    true,
+  ),
   LOG_FENCED: partition('Another worker owns this partition now; nothing is to be done.'),
   RECORD_TOO_LARGE: request('Send smaller records, or raise the limit of the topic.'),
 
   // State and history
-  STORE_LOCKED: process_('Stop the other engine on this folder, or give this one its own folder.', true),
+  STORE_LOCKED: process_(
+    'Stop the other engine on this folder, or give this one its own folder.',
+    true,
+  ),
   STORE_VERSION: process_('Use the Freshet version that wrote the store, or a newer one.'),
   STORE_CORRUPT: process_('Rebuild the store with `freshet replay --from earliest`.'),
-  STORE_LOST: process_('Segments exist but the store is empty: run `freshet replay --from earliest` to rebuild it.'),
+  STORE_LOST: process_(
+    'Segments exist but the store is empty: run `freshet replay --from earliest` to rebuild it.',
+  ),
   STORE_CLOSED: request('Open the store again; it was closed before this call.'),
-  BINDING_UNSUPPORTED: process_('Choose `binding: rocksdb-native` in freshet.yaml, or run on Node 20.'),
-  SEGMENT_CORRUPT: process_('Restore the segment from a backup, or rebuild it with `freshet replay`.'),
+  BINDING_UNSUPPORTED: process_(
+    'Choose `binding: rocksdb-native` in freshet.yaml, or run on Node 20.',
+  ),
+  SEGMENT_CORRUPT: process_(
+    'Restore the segment from a backup, or rebuild it with `freshet replay`.',
+  ),
   DISK_FAILED: process_('Check that the folder exists and can be read and written.', true),
   DISK_FULL: process_('Free disk space and start again; nothing was lost.', true),
 
@@ -154,10 +174,13 @@ export const ERROR_TABLE = {
   TRANSFORM_FAILED: request('Correct the transform of the on-demand view.'),
   EVENT_TIMESTAMP_MISSING: request('Give the entity rows a column event_timestamp.'),
   QUERY_INVALID: request('Correct the query; the message says where it fails.'),
-  QUERY_OUT_OF_MEMORY: request('Raise the memory limit of the offline store, or ask for fewer rows at once.'),
+  QUERY_OUT_OF_MEMORY: request(
+    'Raise the memory limit of the offline store, or ask for fewer rows at once.',
+  ),
   COLUMN_MISSING: request('Correct the column name, or the source definition.'),
   PARQUET_INVALID: request('Check the file; `freshet inspect <file>` shows what it holds.'),
   VIEW_NOT_ONLINE: request('Set `online: true` on the view and apply.'),
+  VIEW_NOT_OFFLINE: request('Set `offline: true` on the view and apply.'),
   VIEW_DISABLED: request('Enable the view and apply.'),
   TIME_RANGE_INVALID: request('Give a start before the end.'),
 } as const satisfies Record<string, ErrorEntry>;

@@ -1,0 +1,55 @@
+import type { DuckdbConnection } from '../duckdb/index.ts';
+import type { PlannedRead } from '../transform/index.ts';
+import type { LabelTable } from './entity-rows.ts';
+import {
+  type JoinPlan,
+  type JoinRules,
+  type JoinStrategy,
+  planRead,
+  type ReadPlan,
+  timeBounds,
+} from './join-plan.ts';
+import { factsSql, type LabelSource, labelEntitiesSql, rowFilter } from './join-sql.ts';
+import { numberOrNull } from './load-query.ts';
+import type { RowRelation } from './row-relation.ts';
+
+/** One view of a request with the rows it has now. */
+export interface SourcedRead {
+  readonly read: PlannedRead;
+  readonly relations: readonly RowRelation[];
+  readonly labels: LabelSource;
+}
+
+/** Counts the rows and entities of each view, and plans by them. */
+export async function gatherPlan(
+  connection: DuckdbConnection,
+  labels: LabelTable,
+  reads: readonly SourcedRead[],
+  rules: JoinRules,
+  strategy: JoinStrategy | null,
+): Promise<JoinPlan> {
+  const plans: ReadPlan[] = [];
+  for (const sourced of reads) {
+    const { read, relations } = sourced;
+    const everyEntity = {
+      bounds: timeBounds(labels, read.view.ttlUs),
+      onlyLabelledEntities: false,
+    };
+    const filter = rowFilter(read, everyEntity, rules, sourced.labels);
+    const [rows] = await connection.query(factsSql(read, relations, filter));
+    const [keys] = await connection.query(labelEntitiesSql(sourced.labels));
+    const facts = {
+      rowCount: Number(rows?.['rowCount']),
+      entityCount: Number(rows?.['entityCount']),
+      labelEntityCount: Number(keys?.['entityCount']),
+      minTimeUs: numberOrNull(rows?.['minTimeUs']),
+      maxTimeUs: numberOrNull(rows?.['maxTimeUs']),
+    };
+    plans.push(planRead(read, labels, facts, strategy));
+  }
+  return { rules, labels: labelFacts(labels), reads: plans };
+}
+
+function labelFacts({ rowCount, minTimeUs, maxTimeUs }: LabelTable): JoinPlan['labels'] {
+  return { rowCount, minTimeUs, maxTimeUs };
+}

@@ -1,0 +1,249 @@
+import { assert } from '../core/assert.ts';
+import type { Clock } from '../core/clock.ts';
+import type { Catalog, FeatureView } from '../definition/index.ts';
+import { type Duckdb, type DuckdbConnection, quoteIdentifier } from '../duckdb/index.ts';
+import { FreshetError } from '../errors.ts';
+import { type FeaturePlan, planFeatures } from '../transform/index.ts';
+import type { LabelTable } from './entity-rows.ts';
+import { explainPlan } from './explain.ts';
+import { gatherPlan, type SourcedRead } from './gather-plan.ts';
+import type {
+  HistoricalExplanation,
+  HistoricalJob,
+  HistoricalMetadata,
+} from './historical-features.ts';
+import { type AnyHistoricalRequest, requireRowsOrRange, rulesOf } from './historical-request.ts';
+import type { JoinPlan, JoinRules, ReadPlan } from './join-plan.ts';
+import { readJoinSql } from './join-sql.ts';
+import { loadQuery } from './load-query.ts';
+import { loadRows } from './load-rows.ts';
+import type { OutputColumn } from './output.ts';
+import type { RowRelation } from './row-relation.ts';
+import { runTransforms, transformOutputs } from './run-transforms.ts';
+import { loadSpine, resolveRange } from './spine.ts';
+import type { RowsOf } from './view-rows.ts';
+
+export interface JobOptions {
+  readonly duckdb: Duckdb;
+  readonly catalog: Catalog;
+  readonly rowsOf: RowsOf;
+  readonly clock: Clock;
+}
+
+/** Loads the labels and plans one request; its tables have names that begin with `prefix`. */
+export async function prepareJob(
+  options: JobOptions,
+  request: AnyHistoricalRequest,
+  prefix: string,
+): Promise<HistoricalJob> {
+  requireRowsOrRange(request);
+  const rules = rulesOf(request);
+  const features = planFeatures(options.catalog, request);
+  const relations = await relationsOf(features, options.rowsOf);
+  const connection = await options.duckdb.connect();
+  try {
+    const load: LabelLoad = { options, connection, request, features, relations, rules };
+    const labels = await loadLabels(load, `${prefix}_labels`);
+    const reads = features.reads.map(
+      (read, i): SourcedRead => ({
+        read,
+        relations: relations[i] as readonly RowRelation[],
+        labels: {
+          table: labels.table,
+          keyColumns: read.keys.map(({ column }) => cell(labels, column)),
+        },
+      }),
+    );
+    const strategy = request.joinStrategy ?? null;
+    const plan = await gatherPlan(connection, labels, reads, rules, strategy);
+    return new Job(options.duckdb, connection, { prefix, features, labels, reads, plan });
+  } catch (thrown) {
+    await dropTables(connection, [`${prefix}_labels`]);
+    await connection.close();
+    throw thrown;
+  }
+}
+
+/** The rows of each read; a view that is read under several names is looked up once. */
+async function relationsOf(
+  { reads }: FeaturePlan,
+  rowsOf: RowsOf,
+): Promise<(readonly RowRelation[])[]> {
+  const found = new Map<FeatureView, readonly RowRelation[]>();
+  for (const { view } of reads) {
+    if (!view.offline) {
+      throw new FreshetError('VIEW_NOT_OFFLINE', `view "${view.name}" has offline: false`, {
+        where: { view: view.name },
+      });
+    }
+    if (!found.has(view)) found.set(view, await rowsOf(view));
+  }
+  return reads.map(({ view }) => found.get(view) as readonly RowRelation[]);
+}
+
+interface LabelLoad {
+  readonly options: JobOptions;
+  readonly connection: DuckdbConnection;
+  readonly request: AnyHistoricalRequest;
+  readonly features: FeaturePlan;
+  readonly relations: readonly (readonly RowRelation[])[];
+  readonly rules: JoinRules;
+}
+
+async function loadLabels(load: LabelLoad, table: string): Promise<LabelTable> {
+  const { options, connection, request, features } = load;
+  const { entityRows, startTime, endTime } = request;
+  if (entityRows === undefined) {
+    const range = resolveRange(features, startTime, endTime, options.clock);
+    return loadSpine(connection, table, { ...load, range });
+  }
+  return Array.isArray(entityRows)
+    ? loadRows(connection, table, entityRows, features)
+    : loadQuery(
+        connection,
+        table,
+        entityRows as Exclude<typeof entityRows, readonly object[]>,
+        features,
+      );
+}
+
+interface Prepared {
+  readonly prefix: string;
+  readonly features: FeaturePlan;
+  readonly labels: LabelTable;
+  readonly reads: readonly SourcedRead[];
+  readonly plan: JoinPlan;
+}
+
+class Job implements HistoricalJob {
+  readonly metadata: HistoricalMetadata;
+  readonly explanation: HistoricalExplanation;
+  readonly columns: readonly OutputColumn[];
+  readonly #duckdb: Duckdb;
+  readonly #connection: DuckdbConnection;
+  readonly #prepared: Prepared;
+  #joined: Promise<string> | null = null;
+  #closed = false;
+
+  constructor(duckdb: Duckdb, connection: DuckdbConnection, prepared: Prepared) {
+    this.#duckdb = duckdb;
+    this.#connection = connection;
+    this.#prepared = prepared;
+    this.columns = outputColumns(prepared);
+    this.metadata = metadataOf(prepared, this.columns);
+    this.explanation = {
+      ...prepared.plan,
+      text: explainPlan(prepared.plan, prepared.features.reads),
+    };
+  }
+
+  ready(): Promise<string> {
+    if (this.#closed) {
+      throw new FreshetError('STORE_CLOSED', 'these historical features are closed');
+    }
+    this.#joined ??= this.#join();
+    return this.#joined;
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    // A failed join has told its caller; here it only has to be over.
+    await this.#joined?.catch(() => {});
+    await dropTables(this.#connection, [this.#prepared.labels.table, ...this.#resultTables()]);
+    await this.#connection.close();
+  }
+
+  /**
+   * One statement and one table a view: joined one after another in one statement, views would
+   * multiply the memory. Each table has one row a label in label order, so that putting them side
+   * by side needs neither a join nor a sort, and the answer streams.
+   */
+  async #join(): Promise<string> {
+    const { prefix, features, labels, reads, plan } = this.#prepared;
+    const connection = this.#connection;
+    for (const [i, { read, relations, labels: source }] of reads.entries()) {
+      const sql = readJoinSql(read, relations, plan.reads[i] as ReadPlan, plan.rules, source);
+      const table = readTable(prefix, i);
+      await connection.run(`CREATE OR REPLACE TABLE ${table} AS ${sql}`);
+      await requireRowCount(connection, table, labels.rowCount);
+    }
+    if (features.transforms.length > 0) {
+      const tables = { labels, reads: reads.map((_, i) => readTable(prefix, i)) };
+      await runTransforms(this.#duckdb, connection, features, tables, transformTable(prefix));
+      await requireRowCount(connection, transformTable(prefix), labels.rowCount);
+    }
+    const columns = this.columns.map(({ sql, name }) => `${sql} AS ${quoteIdentifier(name)}`);
+    const from = [labels.table, ...this.#resultTables()].join(' POSITIONAL JOIN ');
+    return `SELECT ${columns.join(', ')} FROM ${from}`;
+  }
+
+  #resultTables(): string[] {
+    const { prefix, features, reads } = this.#prepared;
+    const tables = reads.map((_, i) => readTable(prefix, i));
+    return features.transforms.length === 0 ? tables : [...tables, transformTable(prefix)];
+  }
+}
+
+function readTable(prefix: string, read: number): string {
+  return `${prefix}_read_${read}`;
+}
+
+function transformTable(prefix: string): string {
+  return `${prefix}_transforms`;
+}
+
+/** The column of the table of labels that holds a column of the entity rows. */
+function cell({ columns }: LabelTable, name: string): string {
+  const index = columns.findIndex((column) => column.name === name);
+  assert(index !== -1, `the labels have no column ${name}`);
+  return `c${index}`;
+}
+
+function outputColumns({ prefix, features, labels }: Prepared): OutputColumn[] {
+  const entity = labels.columns.map(
+    ({ name, type }, i): OutputColumn => ({
+      name,
+      from: 'entity',
+      type,
+      sql: `${labels.table}.c${i}`,
+    }),
+  );
+  const transformed = transformOutputs(features);
+  const outputs = features.outputs.map((output): OutputColumn => {
+    const { kind, index, slot } = output.from;
+    const sql =
+      kind === 'read'
+        ? `${readTable(prefix, index)}.f${slot}`
+        : `${transformTable(prefix)}.f${transformed.indexOf(output)}`;
+    return { name: output.name, from: 'feature', type: output.type, sql };
+  });
+  return [...entity, ...outputs];
+}
+
+function metadataOf(
+  { features, labels }: Prepared,
+  columns: readonly OutputColumn[],
+): HistoricalMetadata {
+  return {
+    rowCount: labels.rowCount,
+    columns: columns.map(({ name, from }) => ({ name, from })),
+    features: features.outputs.map(({ alias, feature }) => `${alias}:${feature}`),
+    keys: labels.columns.map(({ name }) => name).filter((name) => name !== labels.timeColumn),
+    minEventTimestampUs: labels.minTimeUs,
+    maxEventTimestampUs: labels.maxTimeUs,
+  };
+}
+
+async function requireRowCount(
+  connection: DuckdbConnection,
+  table: string,
+  expected: number,
+): Promise<void> {
+  const [row] = await connection.query(`SELECT count(*) AS n FROM ${table}`);
+  assert(Number(row?.['n']) === expected, `${table} has ${row?.['n']} rows for ${expected} labels`);
+}
+
+async function dropTables(connection: DuckdbConnection, tables: readonly string[]): Promise<void> {
+  for (const table of tables) await connection.run(`DROP TABLE IF EXISTS ${table}`);
+}

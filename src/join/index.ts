@@ -1,0 +1,20 @@
+export type { EntityRows } from './entity-rows.ts';
+export {
+  type HistoricalExplanation,
+  HistoricalFeatures,
+  type HistoricalMetadata,
+} from './historical-features.ts';
+export {
+  createHistoricalReader,
+  type HistoricalReader,
+  type HistoricalReaderOptions,
+} from './historical-reader.ts';
+export type {
+  HistoricalRequest,
+  HistoricalRow,
+  NamedHistoricalRequest,
+} from './historical-request.ts';
+export type { JoinPlan, JoinStrategy, KnownAt, LateRows, ReadPlan } from './join-plan.ts';
+export type { HistoricalChunk } from './output.ts';
+export type { RowRelation } from './row-relation.ts';
+export { createRowsOf, type RowsOf, type ViewRowsOptions } from './view-rows.ts';

@@ -1,0 +1,109 @@
+/**
+ * How each view of a request is joined to the labels. Pure: facts in, plan out.
+ *
+ * - `asof` sorts labels and rows by (entity, time) and walks both once. Its cost does not depend on
+ *   the TTL.
+ * - `range` cuts time into buckets of one TTL, hashes the labels by (entity, bucket), streams the
+ *   rows past them and keeps the greatest row of each label. It sorts only what matched, so it is
+ *   faster and needs a third of the memory while few rows match a label; its cost grows with the
+ *   matches, where `asof` stays as it is.
+ *
+ * docs/joins.md has the figures behind `MATCHES_MAX` and `LABELLED_SHARE_MAX`.
+ */
+import type { PlannedRead } from '../transform/index.ts';
+
+export type JoinStrategy = 'asof' | 'range';
+export type KnownAt = 'event' | 'arrival';
+export type LateRows = 'exclude' | 'include';
+
+/** What a request says about which rows count. */
+export interface JoinRules {
+  /** Only rows before the label's time, not at it. */
+  readonly strictlyBefore: boolean;
+  /** `arrival`: only rows that had arrived by the label's time, too. */
+  readonly knownAt: KnownAt;
+  readonly late: LateRows;
+}
+
+/** The labels: entity rows, or the rows of the views themselves. */
+export interface LabelFacts {
+  readonly rowCount: number;
+  /** Null without labels. */
+  readonly minTimeUs: number | null;
+  readonly maxTimeUs: number | null;
+}
+
+/** One view's rows inside the bounds, and the labels' keys for it. Counts of keys may be estimates. */
+export interface ReadFacts {
+  readonly rowCount: number;
+  readonly entityCount: number;
+  readonly labelEntityCount: number;
+  readonly minTimeUs: number | null;
+  readonly maxTimeUs: number | null;
+}
+
+/** Event times of the rows that any label can see; null: no bound. */
+export interface TimeBounds {
+  readonly fromUs: number | null;
+  readonly toUs: number | null;
+}
+
+export interface ReadPlan {
+  readonly alias: string;
+  readonly view: string;
+  readonly strategy: JoinStrategy;
+  readonly bounds: TimeBounds;
+  /** Whether rows of entities without a label are dropped first. */
+  readonly onlyLabelledEntities: boolean;
+  /** Rows that a label is expected to match within the TTL. */
+  readonly matchesPerLabel: number;
+  readonly facts: ReadFacts;
+}
+
+export interface JoinPlan {
+  readonly rules: JoinRules;
+  readonly labels: LabelFacts;
+  readonly reads: readonly ReadPlan[];
+}
+
+/** Up to here `range` is as fast as `asof`: it sorts 3 rows a label where `asof` sorts them all. */
+const MATCHES_MAX = 3;
+
+/** Dropping unlabelled entities costs one probe a row; it pays where it drops most of them. */
+const LABELLED_SHARE_MAX = 0.25;
+
+/** Event times of the rows that any of the labels can see. */
+export function timeBounds(labels: LabelFacts, ttlUs: number | null): TimeBounds {
+  return {
+    fromUs: ttlUs === null || labels.minTimeUs === null ? null : labels.minTimeUs - ttlUs,
+    toUs: labels.maxTimeUs,
+  };
+}
+
+/** `strategy` overrules the choice. */
+export function planRead(
+  read: PlannedRead,
+  labels: LabelFacts,
+  facts: ReadFacts,
+  strategy: JoinStrategy | null,
+): ReadPlan {
+  const matchesPerLabel = estimateMatches(facts, read.view.ttlUs);
+  return {
+    alias: read.alias,
+    view: read.view.name,
+    strategy: strategy ?? (matchesPerLabel < MATCHES_MAX ? 'range' : 'asof'),
+    bounds: timeBounds(labels, read.view.ttlUs),
+    onlyLabelledEntities:
+      read.keys.length > 0 && facts.labelEntityCount < facts.entityCount * LABELLED_SHARE_MAX,
+    matchesPerLabel,
+    facts,
+  };
+}
+
+/** Rows an entity has in one TTL, were they spread evenly; without a TTL all of them. */
+function estimateMatches(facts: ReadFacts, ttlUs: number | null): number {
+  const rowsPerEntity = facts.rowCount / Math.max(1, facts.entityCount);
+  const historyUs = (facts.maxTimeUs ?? 0) - (facts.minTimeUs ?? 0);
+  if (ttlUs === null || historyUs <= ttlUs) return rowsPerEntity;
+  return (rowsPerEntity * ttlUs) / historyUs;
+}

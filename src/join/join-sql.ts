@@ -1,0 +1,156 @@
+/**
+ * The statement that joins one view to the labels. It gives one row a label, in label order, with
+ * columns `f0, f1, …`: null where no row counts.
+ *
+ * Labels are a table with `id` (0, 1, …), `q` (the label's time, BIGINT microseconds) and the entity
+ * columns `c0, c1, …`. A label at q sees the greatest row with `e <= q` (`e <= q - 1` strictly
+ * before), of those that had arrived by q where that is asked for, and its values count while
+ * `q - e <= ttl`.
+ */
+import type { PlannedRead } from '../transform/index.ts';
+import type { JoinRules, ReadPlan } from './join-plan.ts';
+import {
+  greatestOrderSql,
+  type RowFilter,
+  type RowRelation,
+  type RowsQuery,
+  rowOrderSql,
+  rowsQuery,
+} from './row-relation.ts';
+
+/** Where the labels are, and which of their columns are the join keys of the read. */
+export interface LabelSource {
+  readonly table: string;
+  /** `c3` for the view's first join key and so on. */
+  readonly keyColumns: readonly string[];
+}
+
+export function readJoinSql(
+  read: PlannedRead,
+  relations: readonly RowRelation[],
+  plan: ReadPlan,
+  rules: JoinRules,
+  labels: LabelSource,
+): string {
+  const rows = rowsQuery(read, relations, rowFilter(read, plan, rules, labels));
+  const join: JoinParts = { read, rules, labels, rows };
+  return plan.strategy === 'asof' ? asofSql(join) : rangeSql(join);
+}
+
+/** The rows of a read as its facts count them: all entities, within the bounds. */
+export function factsSql(
+  read: PlannedRead,
+  relations: readonly RowRelation[],
+  filter: RowFilter,
+): string {
+  const rows = rowsQuery({ keys: read.keys, features: [] }, relations, filter);
+  return `SELECT count(*) AS "rowCount", ${distinctKeysSql(read.keys.map((_, i) => `k${i}`))} AS "entityCount", min(e) AS "minTimeUs", max(e) AS "maxTimeUs" FROM (${rows.sql})`;
+}
+
+export function labelEntitiesSql(labels: LabelSource): string {
+  return `SELECT ${distinctKeysSql(labels.keyColumns)} AS "entityCount" FROM ${labels.table}`;
+}
+
+export function rowFilter(
+  read: PlannedRead,
+  plan: Pick<ReadPlan, 'bounds' | 'onlyLabelledEntities'>,
+  rules: JoinRules,
+  labels: LabelSource,
+): RowFilter {
+  const keys = labels.keyColumns.map((column, i) => `${column} AS k${i}`).join(', ');
+  return {
+    ...plan.bounds,
+    lateByUsMax: rules.late === 'exclude' ? read.view.graceUs : null,
+    needsArrival: rules.knownAt === 'arrival',
+    keysSql: plan.onlyLabelledEntities ? `SELECT DISTINCT ${keys} FROM ${labels.table}` : null,
+  };
+}
+
+interface JoinParts {
+  readonly read: PlannedRead;
+  readonly rules: JoinRules;
+  readonly labels: LabelSource;
+  readonly rows: RowsQuery;
+}
+
+function asofSql({ read, rules, labels, rows }: JoinParts): string {
+  const { hasCreatedTime } = rows;
+  const ttlUs = read.view.ttlUs;
+  const features = read.features.map((_, i) =>
+    ttlUs === null ? `r.f${i}` : `CASE WHEN r.e >= l.q - ${ttlUs} THEN r.f${i} END AS f${i}`,
+  );
+  const latest = greatestOrderSql(latestSql(rules, 'q'), hasCreatedTime);
+  const order = rowOrderSql(hasCreatedTime);
+  const isBitemporal = rules.knownAt === 'arrival';
+  const labelKey = isBitemporal ? `row(q, ${latest})` : latest;
+  const rowKey = isBitemporal ? `row(known, ${order})` : order;
+  const rowsSql = isBitemporal ? newestWhenKnownSql(read, rules, rows) : rows.sql;
+  const keys = labels.keyColumns.map((column, i) => `${column} AS k${i}`);
+  const on = [...keyEquality(read), 'l.m >= r.m'].join(' AND ');
+  return `SELECT ${features.join(', ')}
+FROM (SELECT ${['id', 'q', ...keys].join(', ')}, ${labelKey} AS m FROM ${labels.table}) l
+ASOF LEFT JOIN (SELECT *, ${rowKey} AS m FROM (${rowsSql})) r
+ON ${on}
+ORDER BY l.id`;
+}
+
+/**
+ * «Known by q» is a second inequality, which an ASOF join cannot take. But among the rows of an
+ * entity in the order in which they become known, only those greater than all before them can ever
+ * be the answer; among these, the greatest known by q is the last one known.
+ */
+function newestWhenKnownSql(
+  read: PlannedRead,
+  rules: JoinRules,
+  { sql, hasCreatedTime }: RowsQuery,
+): string {
+  const order = rowOrderSql(hasCreatedTime);
+  const visible = rules.strictlyBefore ? 'e + 1' : 'e';
+  const partition = read.keys.length === 0 ? '' : `PARTITION BY ${keyNames(read)} `;
+  return `SELECT * EXCLUDE (m, before) FROM (
+  SELECT *, max(m) OVER (${partition}ORDER BY known, m ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
+  FROM (SELECT *, greatest(${visible}, a) AS known, ${order} AS m FROM (${sql}))
+) WHERE before IS NULL OR m > before`;
+}
+
+function rangeSql({ read, rules, labels, rows }: JoinParts): string {
+  const ttlUs = read.view.ttlUs;
+  const features = read.features.map((_, i) => `f${i}`).join(', ');
+  const keys = labels.keyColumns.map((column, i) => `${column} AS k${i}`);
+  const latest = latestSql(rules, 'l.q');
+  const on = [...keyEquality(read), `r.e <= ${latest}`];
+  if (rules.knownAt === 'arrival') on.push('r.a <= l.q');
+  if (ttlUs !== null) on.push('l.b = r.b', `r.e >= l.q - ${ttlUs}`);
+  // A window of one TTL touches at most two buckets of one TTL.
+  const labelBuckets = ttlUs === null ? '' : `, unnest([q // ${ttlUs}, q // ${ttlUs} - 1]) AS b`;
+  const rowBucket = ttlUs === null ? '' : `, e // ${ttlUs} AS b`;
+  const order = rows.hasCreatedTime ? 'r.o DESC, r.t DESC' : 'r.o DESC';
+  return `SELECT ${features}
+FROM ${labels.table} LEFT JOIN (
+  SELECT id, ${features} FROM (
+    SELECT l.id, ${features}, row_number() OVER (PARTITION BY l.id ORDER BY ${order}) AS place
+    FROM (SELECT ${['id', 'q', ...keys].join(', ')}${labelBuckets} FROM ${labels.table}) l
+    JOIN (SELECT *${rowBucket} FROM (${rows.sql})) r
+    ON ${on.join(' AND ')}
+  ) WHERE place = 1
+) USING (id)
+ORDER BY id`;
+}
+
+/** The greatest event time that a label sees. */
+function latestSql(rules: JoinRules, time: string): string {
+  return rules.strictlyBefore ? `${time} - 1` : time;
+}
+
+function keyEquality(read: PlannedRead): string[] {
+  return read.keys.map((_, i) => `l.k${i} = r.k${i}`);
+}
+
+function keyNames(read: PlannedRead): string {
+  return read.keys.map((_, i) => `k${i}`).join(', ');
+}
+
+function distinctKeysSql(columns: readonly string[]): string {
+  if (columns.length === 0) return '1';
+  return `approx_count_distinct(${columns.length === 1 ? columns[0] : `row(${columns.join(', ')})`})`;
+}

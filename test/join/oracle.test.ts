@@ -1,0 +1,216 @@
+/** The join against the obvious one, on generated rows with many ties, edges and nulls. */
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { NO_CREATED_TIME_US, RANK_BATCH, RANK_STREAM } from '../../src/core/row-order.ts';
+import { entity, featureView, parquetSource, topicSource } from '../../src/definition/index.ts';
+import { joinPointInTime, type OracleLabel, type OracleRow } from '../oracle/point-in-time.ts';
+import { batchRelation, type JoinFixture, openJoinFixture, streamRelation } from './fixture.ts';
+
+const SECOND = 1_000_000;
+const T0 = Date.UTC(2025, 0, 1) * 1_000;
+
+interface Case {
+  readonly keyCount: 0 | 1 | 2;
+  readonly ttl: number | null;
+  readonly grace: number;
+  readonly hasCreated: boolean;
+  readonly hasStream: boolean;
+  readonly hasBatch: boolean;
+  readonly strictlyBefore: boolean;
+  readonly knownAt: 'event' | 'arrival';
+  readonly late: 'exclude' | 'include';
+  readonly rows: readonly GeneratedRow[];
+  readonly labels: readonly { readonly keys: readonly (string | null)[]; readonly time: number }[];
+}
+
+interface GeneratedRow {
+  readonly stream: boolean;
+  readonly keys: readonly (string | null)[];
+  readonly time: number;
+  readonly created: number | null;
+  readonly arrival: number;
+  readonly late: number;
+  readonly partition: number;
+  readonly value: number | null;
+}
+
+const key = fc.option(fc.constantFrom('a', 'b', "it's"), { freq: 8 });
+const time = fc.integer({ min: 0, max: 12 });
+const row: fc.Arbitrary<GeneratedRow> = fc.record({
+  stream: fc.boolean(),
+  keys: fc.tuple(key, key),
+  time,
+  created: fc.option(time, { freq: 4 }),
+  arrival: time,
+  late: fc.integer({ min: 0, max: 3 }),
+  partition: fc.integer({ min: 0, max: 2 }),
+  value: fc.option(fc.integer({ min: 0, max: 1_000 }), { freq: 5 }),
+});
+const generated: fc.Arbitrary<Case> = fc
+  .record({
+    keyCount: fc.constantFrom(0 as const, 1 as const, 2 as const),
+    ttl: fc.option(fc.integer({ min: 1, max: 8 })),
+    grace: fc.integer({ min: 0, max: 2 }),
+    hasCreated: fc.boolean(),
+    hasStream: fc.boolean(),
+    hasBatch: fc.boolean(),
+    strictlyBefore: fc.boolean(),
+    knownAt: fc.constantFrom('event' as const, 'arrival' as const),
+    late: fc.constantFrom('exclude' as const, 'include' as const),
+    rows: fc.array(row, { maxLength: 40 }),
+    labels: fc.array(fc.record({ keys: fc.tuple(key, key), time }), { maxLength: 15 }),
+  })
+  .filter(({ hasStream, hasBatch }) => hasStream || hasBatch);
+
+describe('the point-in-time join', () => {
+  let fixture: JoinFixture;
+  beforeAll(async () => {
+    fixture = await openJoinFixture();
+  });
+  afterAll(() => fixture.close());
+
+  it('gives what the obvious join gives, by either plan and by the chosen one', async () => {
+    await fc.assert(
+      fc.asyncProperty(generated, async (c) => {
+        const expected = joinPointInTime(oracleLabels(c), oracleRows(c), {
+          ttlUs: c.ttl === null ? null : c.ttl * SECOND,
+          graceUs: c.grace * SECOND,
+          strictlyBefore: c.strictlyBefore,
+          knownAt: c.knownAt,
+          late: c.late,
+        }).map((features) => features?.[0] ?? null);
+        for (const joinStrategy of ['asof', 'range', undefined] as const) {
+          expect(await answer(fixture, c, joinStrategy), joinStrategy).toEqual(expected);
+        }
+      }),
+      { numRuns: 120 },
+    );
+  }, 120_000);
+});
+
+async function answer(
+  fixture: JoinFixture,
+  c: Case,
+  joinStrategy: 'asof' | 'range' | undefined,
+): Promise<unknown[]> {
+  const view = viewOf(c);
+  const keyColumns = ['k0', 'k1'].slice(0, c.keyCount).map((name) => `${name} VARCHAR`);
+  const columns = [...keyColumns, 'ts TIMESTAMP', 'created TIMESTAMP', 'v INTEGER'].join(', ');
+  const created = c.hasCreated ? 'created' : null;
+  fixture.relations.set('v', [
+    ...(c.hasBatch
+      ? [
+          batchRelation(
+            columns,
+            rowsOf(c, false).map((r) => tuple(c, r).join(', ')),
+            created,
+          ),
+        ]
+      : []),
+    ...(c.hasStream
+      ? [
+          streamRelation(
+            columns,
+            rowsOf(c, true).map((r) =>
+              [...tuple(c, r), r.partition, sqlTime(r.arrival), r.late * SECOND].join(', '),
+            ),
+            created,
+          ),
+        ]
+      : []),
+  ]);
+  const features = await fixture.reader([view]).getHistoricalFeatures({
+    features: ['v:v'],
+    entityRows: c.labels.map(({ keys, time }) => ({
+      ...Object.fromEntries(keys.slice(0, c.keyCount).map((value, i) => [`k${i}`, value])),
+      event_timestamp: T0 + time * SECOND,
+    })),
+    strictlyBefore: c.strictlyBefore,
+    knownAt: c.knownAt,
+    late: c.late,
+    ...(joinStrategy && { joinStrategy }),
+  });
+  await using _ = features;
+  return (await features.toArray()).map((r) => r['v']);
+}
+
+function viewOf(c: Case) {
+  const keys = ['k0', 'k1'].slice(0, c.keyCount);
+  const fields = {
+    ...Object.fromEntries(keys.map((name) => [name, 'string' as const])),
+    ts: 'timestamp' as const,
+    created: 'timestamp' as const,
+    v: 'int32' as const,
+  };
+  const created = c.hasCreated ? { createdTimestampField: 'created' as const } : {};
+  const stream = topicSource({
+    name: 's',
+    topic: 's',
+    schema: fields,
+    timestampField: 'ts',
+    ...created,
+  });
+  const batch = parquetSource({
+    name: 'b',
+    path: 'b',
+    schema: fields,
+    timestampField: 'ts',
+    ...created,
+  });
+  return featureView({
+    name: 'v',
+    entities: keys.map((name) => entity({ name, joinKeys: { [name]: 'string' } })),
+    source: c.hasStream ? stream : batch,
+    ...(c.hasStream && c.hasBatch && { batchSource: batch }),
+    schema: { v: 'int32' },
+    ttl: c.ttl === null ? null : `${c.ttl}s`,
+    grace: `${c.grace}s`,
+  });
+}
+
+function rowsOf(c: Case, stream: boolean): GeneratedRow[] {
+  return c.rows.filter((r) => r.stream === stream);
+}
+
+function tuple(c: Case, r: GeneratedRow): (string | number)[] {
+  const keys = r.keys
+    .slice(0, c.keyCount)
+    .map((k) => (k === null ? 'NULL' : `'${k.replaceAll("'", "''")}'`));
+  const created = r.created === null ? 'NULL' : sqlTime(r.created);
+  return [...keys, sqlTime(r.time), created, r.value ?? 'NULL'];
+}
+
+function sqlTime(seconds: number): string {
+  return `make_timestamp(${T0 + seconds * SECOND})`;
+}
+
+function oracleLabels(c: Case): OracleLabel[] {
+  return c.labels.map(({ keys, time }) => ({
+    keys: keys.slice(0, c.keyCount),
+    timeUs: T0 + time * SECOND,
+  }));
+}
+
+function oracleRows(c: Case): OracleRow[] {
+  const toOracle = (r: GeneratedRow, offset: number): OracleRow => {
+    const createdTimeUs =
+      c.hasCreated && r.created !== null ? T0 + r.created * SECOND : NO_CREATED_TIME_US;
+    const eventTimeUs = T0 + r.time * SECOND;
+    const batchArrival = c.hasCreated ? (r.created === null ? null : createdTimeUs) : eventTimeUs;
+    return {
+      keys: r.keys.slice(0, c.keyCount),
+      eventTimeUs,
+      createdTimeUs,
+      rank: r.stream ? RANK_STREAM : RANK_BATCH,
+      partition: r.stream ? r.partition : 0,
+      offset,
+      arrivalTimeUs: r.stream ? T0 + r.arrival * SECOND : batchArrival,
+      lateByUs: r.stream ? r.late * SECOND : 0,
+      features: [r.value],
+    };
+  };
+  return [
+    ...(c.hasBatch ? rowsOf(c, false).map(toOracle) : []),
+    ...(c.hasStream ? rowsOf(c, true).map(toOracle) : []),
+  ];
+}
