@@ -8,17 +8,7 @@ import { type DuckDBArrayVector, DuckDBVector } from '@duckdb/node-api';
 /** Rows DuckDB puts into one chunk. */
 export const CHUNK_ROWS: number = DuckDBVector.standardSize();
 
-export type VectorItems =
-  | BigInt64Array
-  | BigUint64Array
-  | Float64Array
-  | Float32Array
-  | Int32Array
-  | Uint32Array
-  | Int16Array
-  | Uint16Array
-  | Int8Array
-  | Uint8Array;
+export type VectorItems = BigInt64Array | Float64Array | Float32Array | Int32Array;
 
 interface VectorInternals {
   readonly items?: VectorItems;

@@ -68,7 +68,9 @@ export function decodeEntry(bytes: Uint8Array): SegmentEntry {
   try {
     return inOrder(JSON.parse(Buffer.from(bytes).toString('utf8', 1)) as SegmentEntry);
   } catch (thrown) {
-    throw new FreshetError('STORE_CORRUPT', 'a manifest entry is not JSON', { cause: thrown });
+    throw new FreshetError('STORE_CORRUPT', 'a manifest entry is not what this version writes', {
+      cause: thrown,
+    });
   }
 }
 

@@ -108,7 +108,7 @@ function arrivalExpression(source: ParquetSource): string {
 }
 
 const SMALL_INTS = ['TINYINT', 'SMALLINT', 'INTEGER', 'UTINYINT', 'USMALLINT'];
-const WIDE_INTS = ['UINTEGER', 'BIGINT', 'UBIGINT', 'HUGEINT', 'UHUGEINT'];
+const WIDE_INTS = ['UINTEGER', 'BIGINT', 'UBIGINT'];
 const TIMES = ['TIMESTAMP', 'TIMESTAMP_S', 'TIMESTAMP_MS', 'TIMESTAMP WITH TIME ZONE', 'DATE'];
 
 /** What a plain CAST turns into each type; where it could lose something it fails at the value. */
@@ -138,7 +138,9 @@ function castExpression(column: string, sqlType: string, type: FieldType): strin
 }
 
 function isPlainCast(sqlType: string, type: FieldType): boolean {
-  return CASTS[type]?.has(sqlType) === true || (type === 'string' && sqlType.startsWith('ENUM('));
+  if (type === 'string' && sqlType.startsWith('ENUM(')) return true;
+  if ((type === 'int32' || type === 'int64') && /^DECIMAL\(\d+,0\)$/.test(sqlType)) return true;
+  return CASTS[type]?.has(sqlType) === true;
 }
 
 function specialCast(column: string, sqlType: string, type: FieldType): string | null {

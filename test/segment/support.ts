@@ -6,6 +6,7 @@ import type { Schema } from '../../src/core/field-type.ts';
 import { type Column, makeColumn, type RowBatch, rowLayout } from '../../src/core/row-batch.ts';
 import { NO_CREATED_TIME_US } from '../../src/core/row-order.ts';
 import { type Duckdb, openDuckdb } from '../../src/duckdb/index.ts';
+import type { SegmentEntry } from '../../src/segment/index.ts';
 
 export type Row = Readonly<Record<string, unknown>>;
 
@@ -58,6 +59,33 @@ export function batchOf(
     eventTimesUs,
     createdTimesUs: new Float64Array(rows.length).fill(NO_CREATED_TIME_US),
     arrivalTimesUs: eventTimesUs.map((us) => us + 1_000_000),
+  };
+}
+
+/** An entry, right in its form; nothing was written. */
+export function entryOf(some: Partial<SegmentEntry>): SegmentEntry {
+  return {
+    file: 'clicks/clicks-0-0-10-0123456789abcdef.parquet',
+    source: 'clicks',
+    topic: 'clicks',
+    partition: 0,
+    startOffset: 0,
+    endOffset: 10,
+    rowCount: 3,
+    bytes: 1_000,
+    minEventTimeUs: -1,
+    maxEventTimeUs: 5,
+    minArrivalTimeUs: 2,
+    maxArrivalTimeUs: 6,
+    maxLateUs: 0,
+    fingerprint: '0123456789abcdef',
+    contentHash: 'ab'.repeat(32),
+    columns: [
+      { name: 'user', type: 'string' },
+      { name: 'at', type: 'timestamp' },
+    ],
+    createdAtMs: 1_700_000_000_000,
+    ...some,
   };
 }
 
