@@ -159,7 +159,8 @@ function toBytes(value: unknown): Uint8Array {
 }
 
 function toTimestamp(value: unknown): number {
-  const us = toTimestampUs(value as TimestampInput | bigint);
+  const isInstant = typeof value !== 'object' || value instanceof Date;
+  const us = isInstant ? toTimestampUs(value as TimestampInput | bigint) : Number.NaN;
   if (!Number.isSafeInteger(us)) throw refused(value, 'a timestamp of the years 1685 to 2254');
   return us + 0;
 }

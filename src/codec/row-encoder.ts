@@ -1,0 +1,144 @@
+import { type Coercer, canonicalJson, coercerOf, toJsonValue } from '../core/coerce.ts';
+import type { FieldType, FieldValue } from '../core/field-type.ts';
+import type { TopicSource } from '../definition/index.ts';
+import { FreshetError } from '../errors.ts';
+import { avroSchemaOf } from './avro-schema.ts';
+import { parseEncoderType } from './avro-type.ts';
+import type { RowEncoder } from './row-codec.ts';
+import { WIRE_HEADER_BYTES, writeSchemaId } from './wire-format.ts';
+
+export interface RowEncoderOptions {
+  readonly source: TopicSource;
+  /** The id of the source's schema in the registry; JSON needs none. */
+  readonly schemaId?: number;
+}
+
+/**
+ * The encoder of the source's format. Fields of a row that the source does not name are left out.
+ * @throws FreshetError INVALID_ARGUMENT for Avro without a schema id
+ */
+export function createRowEncoder(options: RowEncoderOptions): RowEncoder {
+  const { source, schemaId } = options;
+  const write = source.format === 'json' ? jsonWriter(source) : avroWriter(source, schemaId);
+  const names = Object.keys(source.schema);
+  const coercers = names.map((name) => fieldCoercer(source, name));
+  // One object for all rows: `write` is done with it before the next row.
+  const checked: Record<string, FieldValue> = Object.fromEntries(names.map((name) => [name, null]));
+  return {
+    encode: (row) => {
+      for (let i = 0; i < names.length; i++) {
+        const name = names[i] as string;
+        checked[name] = (coercers[i] as Coercer)(Object.hasOwn(row, name) ? row[name] : null);
+      }
+      return write(checked);
+    },
+    encodeKey: keyWriter(source),
+  };
+}
+
+type RowWriter = (row: Readonly<Record<string, FieldValue>>) => Uint8Array;
+
+/** Rows larger than this are encoded in a buffer of their own. */
+const SHARED_BYTES = 64 * 1024;
+
+function avroWriter(source: TopicSource, schemaId: number | undefined): RowWriter {
+  if (schemaId === undefined) {
+    throw new FreshetError(
+      'INVALID_ARGUMENT',
+      `no schema id for the Avro source "${source.name}"`,
+      {
+        where: { source: source.name },
+      },
+    );
+  }
+  const fields = Object.entries(source.schema);
+  const typed = (...types: FieldType[]): string[] =>
+    fields.filter(([, type]) => types.includes(type)).map(([name]) => name);
+  const type = parseEncoderType(avroSchemaOf(source), new Set(typed('int64', 'int64[]')));
+  const asAvro = avroForms(typed('json'), typed('bytes', 'bytes[]'));
+  const shared = Buffer.allocUnsafeSlow(SHARED_BYTES);
+  writeSchemaId(shared, schemaId);
+  return (row) => {
+    const record = asAvro(row);
+    const end = type.encode(record, shared, WIRE_HEADER_BYTES);
+    if (end >= 0) return Uint8Array.prototype.slice.call(shared, 0, end);
+    const whole = Buffer.allocUnsafeSlow(SHARED_BYTES - end);
+    writeSchemaId(whole, schemaId);
+    return whole.subarray(0, type.encode(record, whole, WIRE_HEADER_BYTES));
+  };
+}
+
+/** Replaces values that avsc wants in another form: json as text, bytes as Buffer. */
+function avroForms(
+  jsonNames: readonly string[],
+  bytesNames: readonly string[],
+): (row: Readonly<Record<string, FieldValue>>) => unknown {
+  if (jsonNames.length === 0 && bytesNames.length === 0) return (row) => row;
+  return (row) => {
+    const record: Record<string, unknown> = { ...row };
+    for (const name of jsonNames) {
+      if (record[name] !== null) record[name] = canonicalJson(record[name]);
+    }
+    for (const name of bytesNames) record[name] = asBuffers(record[name]);
+    return record;
+  };
+}
+
+function asBuffers(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(asBuffers);
+  if (!(value instanceof Uint8Array)) return value;
+  return Buffer.from(value.buffer, value.byteOffset, value.length);
+}
+
+function jsonWriter(source: TopicSource): RowWriter {
+  const fields = Object.entries(source.schema);
+  return (row) => {
+    const object: Record<string, unknown> = {};
+    for (const [name, type] of fields) object[name] = toJsonValue(type, row[name] as FieldValue);
+    return Buffer.from(JSON.stringify(object));
+  };
+}
+
+function keyWriter(source: TopicSource): RowEncoder['encodeKey'] {
+  const { keyFields, schema } = source;
+  if (keyFields.length === 0) return () => null;
+  const types = keyFields.map((name) => schema[name] as FieldType);
+  const coercers = keyFields.map((name) => fieldCoercer(source, name));
+  return (row) => {
+    const values = keyFields.map((name, i) => {
+      const value = (coercers[i] as Coercer)(Object.hasOwn(row, name) ? row[name] : null);
+      if (value === null) throw refused(source, 'ROW_KEY_NULL', name, 'is null');
+      return toJsonValue(types[i] as FieldType, value);
+    });
+    const [only] = values;
+    if (values.length > 1) return Buffer.from(canonicalJson(values));
+    return Buffer.from(typeof only === 'string' ? only : canonicalJson(only));
+  };
+}
+
+function fieldCoercer(source: TopicSource, name: string): Coercer {
+  const coerce = coercerOf(source.schema[name] as FieldType);
+  const isEventTime = name === source.timestampField;
+  return (input) => {
+    let value: FieldValue;
+    try {
+      value = coerce(input);
+    } catch (thrown) {
+      if (!(thrown instanceof FreshetError)) throw thrown;
+      throw refused(source, 'ROW_TYPE', name, `is refused: ${thrown.message}`);
+    }
+    if (value === null && isEventTime) throw refused(source, 'ROW_TIME_NULL', name, 'is null');
+    return value;
+  };
+}
+
+function refused(
+  source: TopicSource,
+  code: 'ROW_TYPE' | 'ROW_KEY_NULL' | 'ROW_TIME_NULL',
+  field: string,
+  what: string,
+): FreshetError {
+  return new FreshetError(code, `field "${field}" ${what}`, {
+    where: { source: source.name, column: field },
+  });
+}
