@@ -84,7 +84,7 @@ function asofSql({ read, rules, labels, rows }: JoinParts): string {
   const isBitemporal = rules.knownAt === 'arrival';
   const labelKey = isBitemporal ? `row(q, ${latest})` : latest;
   const rowKey = isBitemporal ? `row(known, ${order})` : order;
-  const rowsSql = isBitemporal ? newestWhenKnownSql(read, rules, rows) : rows.sql;
+  const rowsSql = isBitemporal ? newestWhenKnownSql(read, rows) : rows.sql;
   const keys = labels.keyColumns.map((column, i) => `${column} AS k${i}`);
   const on = [...keyEquality(read), 'l.m >= r.m'].join(' AND ');
   return `SELECT ${features.join(', ')}
@@ -97,19 +97,15 @@ ORDER BY l.id`;
 /**
  * «Known by q» is a second inequality, which an ASOF join cannot take. But among the rows of an
  * entity in the order in which they become known, only those greater than all before them can ever
- * be the answer; among these, the greatest known by q is the last one known.
+ * be the answer; among these, the greatest known by q is the last one known. `e` is part of `known`,
+ * so that strictly before only rows known at q itself can be too young, and their order says so.
  */
-function newestWhenKnownSql(
-  read: PlannedRead,
-  rules: JoinRules,
-  { sql, hasCreatedTime }: RowsQuery,
-): string {
+function newestWhenKnownSql(read: PlannedRead, { sql, hasCreatedTime }: RowsQuery): string {
   const order = rowOrderSql(hasCreatedTime);
-  const visible = rules.strictlyBefore ? 'e + 1' : 'e';
   const partition = read.keys.length === 0 ? '' : `PARTITION BY ${keyNames(read)} `;
   return `SELECT * EXCLUDE (m, before) FROM (
   SELECT *, max(m) OVER (${partition}ORDER BY known, m ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before
-  FROM (SELECT *, greatest(${visible}, a) AS known, ${order} AS m FROM (${sql}))
+  FROM (SELECT *, greatest(e, a) AS known, ${order} AS m FROM (${sql}))
 ) WHERE before IS NULL OR m > before`;
 }
 
