@@ -4,6 +4,8 @@
  *
  * `memoryLimitBytes` bounds DuckDB's own buffers; the process needs about 200 MB beside them.
  */
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import {
   blobValue,
   type DuckDBConnection,
@@ -21,11 +23,16 @@ import { toDuckdbError } from './duckdb-error.ts';
 import { quoteLiteral } from './sql.ts';
 
 export interface DuckdbOptions {
-  readonly memoryLimitBytes: number;
-  readonly threads: number;
-  /** Where sorts and joins spill; made when first needed. */
-  readonly tempDirectory: string;
+  /** Default 512 MiB: sorts and joins that need more spill, and lose little time by it. */
+  readonly memoryLimitBytes?: number;
+  /** Default 2. */
+  readonly threads?: number;
+  /** Where sorts and joins spill; made when first needed. Default: in the system's own. */
+  readonly tempDirectory?: string;
 }
+
+const MEMORY_LIMIT_BYTES = 512 * 1024 * 1024;
+const THREADS = 2;
 
 /** A value of a `$1` parameter. A Date is a TIMESTAMP in UTC. */
 export type SqlParameter = null | number | bigint | string | boolean | Uint8Array | Date;
@@ -55,12 +62,17 @@ export interface Duckdb extends DuckdbConnection {
 }
 
 /** @throws FreshetError as `toDuckdbError` maps it */
-export async function openDuckdb(options: DuckdbOptions): Promise<Duckdb> {
+export async function openDuckdb(options: DuckdbOptions = {}): Promise<Duckdb> {
+  const {
+    memoryLimitBytes = MEMORY_LIMIT_BYTES,
+    threads = THREADS,
+    tempDirectory = join(tmpdir(), `freshet-duckdb-${process.pid}`),
+  } = options;
   const instance = await guarded(
     DuckDBInstance.create(':memory:', {
-      memory_limit: `${options.memoryLimitBytes}B`,
-      threads: String(options.threads),
-      temp_directory: options.tempDirectory,
+      memory_limit: `${memoryLimitBytes}B`,
+      threads: String(threads),
+      temp_directory: tempDirectory,
       autoinstall_known_extensions: 'false',
       autoload_known_extensions: 'false',
       allow_community_extensions: 'false',
