@@ -1,10 +1,9 @@
-/** The one door to avsc: schemas as types, compatibility, and the types rows are encoded with. */
+/** The one door to avsc: schemas as types, and which can read which. */
 import avsc from 'avsc';
 import { canonicalJson } from '../core/coerce.ts';
 import { FreshetError } from '../errors.ts';
 
 export type AvroType = avsc.Type;
-export type AvroRecordType = avsc.types.RecordType;
 export type AvroField = avsc.types.Field;
 
 /**
@@ -13,22 +12,6 @@ export type AvroField = avsc.types.Field;
  */
 export function parseAvroType(schema: string): AvroType {
   return parse(schema, { logicalTypes: ANNOTATIONS });
-}
-
-/** The type that rows of a source are encoded with: longs are bigint where `isBigLong` says so. */
-export function parseEncoderType(schema: string, bigLongFields: ReadonlySet<string>): AvroType {
-  const { fields, ...record } = JSON.parse(schema) as {
-    fields: { name: string; type: unknown }[];
-  };
-  const marked = fields.map((field) =>
-    bigLongFields.has(field.name) ? { ...field, type: markLongs(field.type) } : field,
-  );
-  return avsc.Type.forSchema(
-    { ...record, fields: marked } as unknown as avsc.Schema,
-    {
-      typeHook: (type) => ((type as unknown) === BIG_LONG_MARK ? BIG_LONG : undefined),
-    } as Partial<avsc.ForSchemaOptions>,
-  );
 }
 
 /** The type under a logical type, or the type itself. */
@@ -101,26 +84,3 @@ const ANNOTATIONS = Object.fromEntries(
     'local-timestamp-nanos',
   ].map((name) => [name, Annotation]),
 ) as unknown as avsc.ForSchemaOptions['logicalTypes'];
-
-const BIG_LONG_MARK = 'freshet.BigLong';
-
-function markLongs(type: unknown): unknown {
-  if (type === 'long') return BIG_LONG_MARK;
-  if (Array.isArray(type)) return type.map(markLongs);
-  if (typeof type !== 'object' || type === null) return type;
-  const { items } = type as { items?: unknown };
-  return items === undefined ? type : { ...type, items: markLongs(items) };
-}
-
-const BIG_LONG = avsc.types.LongType.__with({
-  fromBuffer: (bytes: Buffer) => bytes.readBigInt64LE(),
-  toBuffer: (value: bigint) => {
-    const bytes = Buffer.alloc(8);
-    bytes.writeBigInt64LE(value);
-    return bytes;
-  },
-  fromJSON: BigInt,
-  toJSON: String,
-  isValid: (value: unknown) => typeof value === 'bigint',
-  compare: (a: bigint, b: bigint) => (a === b ? 0 : a < b ? -1 : 1),
-});

@@ -2,8 +2,8 @@ import { type Coercer, canonicalJson, coercerOf, toJsonValue } from '../core/coe
 import type { FieldType, FieldValue } from '../core/field-type.ts';
 import type { TopicSource } from '../definition/index.ts';
 import { FreshetError } from '../errors.ts';
-import { avroSchemaOf } from './avro-schema.ts';
-import { parseEncoderType } from './avro-type.ts';
+import { AvroOutput } from './avro-output.ts';
+import { avroPutOf, nullable } from './avro-put.ts';
 import type { RowEncoder } from './row-codec.ts';
 import { WIRE_HEADER_BYTES, writeSchemaId } from './wire-format.ts';
 
@@ -38,9 +38,6 @@ export function createRowEncoder(options: RowEncoderOptions): RowEncoder {
 
 type RowWriter = (row: Readonly<Record<string, FieldValue>>) => Uint8Array;
 
-/** Rows larger than this are encoded in a buffer of their own. */
-const SHARED_BYTES = 64 * 1024;
-
 function avroWriter(source: TopicSource, schemaId: number | undefined): RowWriter {
   if (schemaId === undefined) {
     throw new FreshetError(
@@ -51,43 +48,16 @@ function avroWriter(source: TopicSource, schemaId: number | undefined): RowWrite
       },
     );
   }
-  const fields = Object.entries(source.schema);
-  const typed = (...types: FieldType[]): string[] =>
-    fields.filter(([, type]) => types.includes(type)).map(([name]) => name);
-  const type = parseEncoderType(avroSchemaOf(source), new Set(typed('int64', 'int64[]')));
-  const asAvro = avroForms(typed('json'), typed('bytes', 'bytes[]'));
-  const shared = Buffer.allocUnsafeSlow(SHARED_BYTES);
-  writeSchemaId(shared, schemaId);
+  const output = new AvroOutput();
+  const fields = Object.entries(source.schema).map(([name, type]) => {
+    const put = avroPutOf(type);
+    return { name, put: name === source.timestampField ? put : nullable(put) };
+  });
   return (row) => {
-    const record = asAvro(row);
-    const end = type.encode(record, shared, WIRE_HEADER_BYTES);
-    if (end >= 0) return Uint8Array.prototype.slice.call(shared, 0, end);
-    const whole = Buffer.allocUnsafeSlow(SHARED_BYTES - end);
-    writeSchemaId(whole, schemaId);
-    return whole.subarray(0, type.encode(record, whole, WIRE_HEADER_BYTES));
+    writeSchemaId(output.reset(WIRE_HEADER_BYTES), schemaId);
+    for (const { name, put } of fields) put(output, row[name] as FieldValue);
+    return output.take();
   };
-}
-
-/** Replaces values that avsc wants in another form: json as text, bytes as Buffer. */
-function avroForms(
-  jsonNames: readonly string[],
-  bytesNames: readonly string[],
-): (row: Readonly<Record<string, FieldValue>>) => unknown {
-  if (jsonNames.length === 0 && bytesNames.length === 0) return (row) => row;
-  return (row) => {
-    const record: Record<string, unknown> = { ...row };
-    for (const name of jsonNames) {
-      if (record[name] !== null) record[name] = canonicalJson(record[name]);
-    }
-    for (const name of bytesNames) record[name] = asBuffers(record[name]);
-    return record;
-  };
-}
-
-function asBuffers(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(asBuffers);
-  if (!(value instanceof Uint8Array)) return value;
-  return Buffer.from(value.buffer, value.byteOffset, value.length);
 }
 
 function jsonWriter(source: TopicSource): RowWriter {
