@@ -1,6 +1,3 @@
-import { readdir, readFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import {
   type Architecture,
@@ -8,13 +5,10 @@ import {
   circularFolders,
   unplacedModules,
 } from './rules/architecture-rules.ts';
-
-const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
+import { ROOT, read, readProduct } from './rules/repository.ts';
 
 describe('the architecture', async () => {
-  const architecture: Architecture = JSON.parse(
-    await readFile(join(ROOT, 'architecture.json'), 'utf8'),
-  );
+  const architecture: Architecture = JSON.parse(await read('architecture.json'));
   const checked = checkArchitecture(architecture, ROOT);
 
   it('imports only what architecture.json allows', async () => {
@@ -24,7 +18,7 @@ describe('the architecture', async () => {
 
   it('was checked on all modules', async () => {
     const { modules } = await checked;
-    const files = [...(await sourceFiles('src')), ...(await sourceFiles('connectors'))];
+    const files = (await readProduct()).map(({ path }) => path);
     expect(modules.toSorted()).toEqual(files.toSorted());
     expect(modules.length).toBeGreaterThanOrEqual(architecture.modulesMin);
   });
@@ -45,8 +39,3 @@ describe('the architecture', async () => {
     expect(circularFolders(architecture)).toEqual([]);
   });
 });
-
-async function sourceFiles(folder: string): Promise<string[]> {
-  const entries = await readdir(join(ROOT, folder), { recursive: true });
-  return entries.filter((path) => path.endsWith('.ts')).map((path) => `${folder}/${path}`);
-}

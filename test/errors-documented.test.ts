@@ -1,15 +1,12 @@
-import { readdir, readFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { ERROR_TABLE, type ErrorCode } from '../src/errors.ts';
 import { ERROR_DOC_LABELS, parseErrorDocs } from './rules/error-docs.ts';
+import { read, readProduct } from './rules/repository.ts';
 
-const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const CODES = Object.keys(ERROR_TABLE) as ErrorCode[];
 
 describe('docs/errors.md', async () => {
-  const docs = parseErrorDocs(await readFile(join(ROOT, 'docs/errors.md'), 'utf8'));
+  const docs = parseErrorDocs(await read('docs/errors.md'));
 
   it('explains exactly the codes of src/errors.ts, in their order', () => {
     expect(docs.map(({ code }) => code)).toEqual(CODES);
@@ -35,7 +32,8 @@ describe('docs/errors.md', async () => {
 });
 
 describe('src/errors.ts', async () => {
-  const code = await productText();
+  const files = (await readProduct()).filter(({ path }) => path !== 'src/errors.ts');
+  const code = files.map(({ text }) => text).join('\n');
 
   it('has no code that nothing raises', () => {
     const unused = CODES.filter((name) => !code.includes(`'${name}'`));
@@ -68,14 +66,3 @@ describe('the parser of error docs', () => {
     ]);
   });
 });
-
-async function productText(): Promise<string> {
-  const texts: string[] = [];
-  for (const folder of ['src', 'connectors']) {
-    for (const path of await readdir(join(ROOT, folder), { recursive: true })) {
-      if (!path.endsWith('.ts') || path === 'errors.ts') continue;
-      texts.push(await readFile(join(ROOT, folder, path), 'utf8'));
-    }
-  }
-  return texts.join('\n');
-}

@@ -1,11 +1,6 @@
-import { readdir, readFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { documentedFiles, grammarOf, renderFormats } from '../scripts/format-docs.ts';
-
-const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
-const read = (path: string): Promise<string> => readFile(join(ROOT, path), 'utf8');
+import { read, readProduct } from './rules/repository.ts';
 
 describe('docs/formats.md', async () => {
   const document = await read('docs/formats.md');
@@ -15,14 +10,9 @@ describe('docs/formats.md', async () => {
   });
 
   it('shows the grammar of every file that begins with one', async () => {
-    const withGrammar: string[] = [];
-    for (const folder of ['src', 'connectors']) {
-      for (const path of await readdir(join(ROOT, folder), { recursive: true })) {
-        if (!path.endsWith('.ts')) continue;
-        const grammar = grammarOf(await read(join(folder, path)));
-        if (grammar?.includes(':=')) withGrammar.push(`${folder}/${path}`);
-      }
-    }
+    const withGrammar = (await readProduct())
+      .filter(({ text }) => grammarOf(text)?.includes(':='))
+      .map(({ path }) => path);
     expect(documentedFiles(document).toSorted()).toEqual(withGrammar.toSorted());
   });
 });

@@ -1,20 +1,20 @@
-import { access, readdir, readFile, stat } from 'node:fs/promises';
-import { dirname, join, posix } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { posix } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { mirrorFaults, sharedTests } from './rules/mirror.ts';
+import { exists, readFiles } from './rules/repository.ts';
 import {
   anchorsOf,
   type Ban,
   leftoversOf,
   machinePathsOf,
   relativeLinksOf,
-  type SourceFile,
   tidyFaults,
   titlesOf,
 } from './rules/tidy-rules.ts';
 
-const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
+/** Written by hand; the cases of conformance are data. */
+const WRITTEN =
+  /^(?!package-lock\.json|test\/conformance\/cases\/).*(\.(ts|js|mjs|jsonc?|md|ya?ml|avsc|svg|sh|txt)|\.ci\/run)$/;
 const PROGRAMS = ['test/', 'examples/', 'benchmarks/', 'scripts/'];
 
 const BANS: readonly Ban[] = [
@@ -55,7 +55,7 @@ const BANS: readonly Ban[] = [
 ];
 
 describe('every file', async () => {
-  const files = await readFiles();
+  const files = await readFiles('', WRITTEN);
   const code = files.filter(({ path }) => path.endsWith('.ts') && !path.endsWith('.d.ts'));
   const prose = files.filter(({ path }) => path.endsWith('.md'));
 
@@ -117,31 +117,3 @@ describe('every file', async () => {
     expect(faults).toEqual([]);
   });
 });
-
-/** All text files of the repository that are written by hand. */
-async function readFiles(): Promise<SourceFile[]> {
-  const skipped = /(^|\/)(node_modules|dist|coverage|data|\.git|\.freshet)(\/|$)/;
-  const written = /\.(ts|js|mjs|json|jsonc|md|yaml|yml|avsc|svg|sh|txt)$|(^|\/)\.ci\/run$/;
-  const top = (await readdir(ROOT)).filter((name) => !skipped.test(name));
-  const files: SourceFile[] = [];
-  for (const name of top) {
-    const below = (await stat(join(ROOT, name))).isDirectory()
-      ? (await readdir(join(ROOT, name), { recursive: true })).map((path) =>
-          posix.join(name, path.replaceAll('\\', '/')),
-        )
-      : [name];
-    for (const path of below) {
-      if (skipped.test(path) || !written.test(path) || path === 'package-lock.json') continue;
-      if (path.startsWith('test/conformance/cases/')) continue;
-      files.push({ path, text: await readFile(join(ROOT, path), 'utf8') });
-    }
-  }
-  return files;
-}
-
-async function exists(path: string): Promise<boolean> {
-  return access(join(ROOT, path)).then(
-    () => true,
-    () => false,
-  );
-}

@@ -3,12 +3,7 @@
  * one place. Parses only; types are not needed.
  */
 import ts from 'typescript';
-
-export interface SourceFile {
-  /** From the root of the repository, with forward slashes. */
-  readonly path: string;
-  readonly text: string;
-}
+import type { TextFile } from './repository.ts';
 
 export const FILE_LINES_MAX = 500;
 export const FUNCTION_LINES_MAX = 70;
@@ -26,7 +21,7 @@ export interface Ban {
 }
 
 /** Everything wrong with one file, as sentences that begin with its path and line. */
-export function tidyFaults(file: SourceFile, bans: readonly Ban[]): string[] {
+export function tidyFaults(file: TextFile, bans: readonly Ban[]): string[] {
   const faults: string[] = [];
   const lines = file.text.replace(/\n$/, '').split('\n').length;
   if (lines > FILE_LINES_MAX) faults.push(`${file.path}: ${lines} lines`);
