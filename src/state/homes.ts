@@ -1,3 +1,13 @@
+/**
+ * Where the rows of an entity are. A producer that keys records by the join keys sends an entity to
+ * one partition, its home, and a read looks there alone. Once a row has arrived elsewhere, or the
+ * topic has got more partitions, the view is *spread*: reads look into every partition and take the
+ * greatest row.
+ *
+ * ```
+ * meta HOME value := partitions u16 | spread u8
+ * ```
+ */
 import type { FieldType, FieldValue } from '../core/field-type.ts';
 import { partitionForKey } from '../core/murmur2.ts';
 import { recordKeyText } from '../core/record-key.ts';
@@ -14,16 +24,7 @@ export interface HomeState {
   readonly spread: boolean;
 }
 
-/**
- * Where the rows of an entity are. A producer that keys records by the join keys sends an entity to
- * one partition, its home, and a read looks there alone. Once a row has arrived elsewhere, or the
- * topic has got more partitions, the view is *spread*: reads look into every partition and take the
- * greatest row.
- *
- * ```
- * meta HOME value := partitions u16 | spread u8
- * ```
- */
+/** Where views' rows are: their home states, loaded once and kept with every write. */
 export class Homes {
   readonly #kv: KvStore;
   readonly #states = new Map<number, HomeState>();
