@@ -77,6 +77,7 @@ export {
   hopping,
   lastRows,
   lifetime,
+  type SlidingWindow,
   session,
   sliding,
   tumbling,
