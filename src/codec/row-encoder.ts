@@ -1,5 +1,6 @@
-import { type Coercer, canonicalJson, coercerOf, toJsonValue } from '../core/coerce.ts';
+import { type Coercer, coercerOf, toJsonValue } from '../core/coerce.ts';
 import type { FieldType, FieldValue } from '../core/field-type.ts';
+import { recordKeyText } from '../core/record-key.ts';
 import type { TopicSource } from '../definition/index.ts';
 import { FreshetError } from '../errors.ts';
 import { AvroOutput } from './avro-output.ts';
@@ -78,11 +79,9 @@ function keyWriter(source: TopicSource): RowEncoder['encodeKey'] {
     const values = keyFields.map((name, i) => {
       const value = (coercers[i] as Coercer)(Object.hasOwn(row, name) ? row[name] : null);
       if (value === null) throw refused(source, 'ROW_KEY_NULL', name, 'is null');
-      return toJsonValue(types[i] as FieldType, value);
+      return value;
     });
-    const [only] = values;
-    if (values.length > 1) return Buffer.from(canonicalJson(values));
-    return Buffer.from(typeof only === 'string' ? only : canonicalJson(only));
+    return Buffer.from(recordKeyText(types, values));
   };
 }
 
