@@ -1,0 +1,114 @@
+import { z } from 'zod';
+import {
+  BATCH_BYTES_MAX,
+  BATCH_RECORDS_MAX,
+  ROW_BYTES_MAX,
+  SEGMENT_AGE_MS_MAX,
+  SEGMENT_BYTES_MAX,
+  SEGMENT_ROWS_MAX,
+} from '../core/limits.ts';
+
+/** Memory of joins and compaction: half a gigabyte costs them nothing measurable, they spill. */
+const OFFLINE_MEMORY_BYTES_MAX = 512 * 1024 * 1024;
+const OFFLINE_THREADS = 2;
+
+const path = z.string().min(1);
+const count = z.int().min(1);
+const passedThrough = z.record(z.string(), z.unknown());
+
+/** A topic, a group or a client, as Kafka names them. */
+const kafkaName = z
+  .string()
+  .regex(/^[A-Za-z0-9._-]{1,249}$/, 'must be letters, digits, dots, underscores and dashes');
+
+const embeddedLog = z.strictObject({
+  type: z.literal('embedded'),
+  path: path.default('data/log'),
+});
+
+const kafkaLog = z.strictObject({
+  type: z.literal('kafka'),
+  brokers: z.array(z.string().min(1)).min(1),
+  clientId: kafkaName.optional(),
+  ssl: z.union([z.boolean(), passedThrough]).default(false),
+  sasl: passedThrough.nullable().default(null),
+  replication: count.default(1),
+  schemaRegistry: z
+    .strictObject({
+      url: z.url(),
+      username: z.string().nullable().default(null),
+      password: z.string().nullable().default(null),
+    })
+    .nullable()
+    .default(null),
+});
+
+/** Every key of `freshet.yaml`, with its default. Only `project` has none. */
+export const CONFIG_SCHEMA = z.strictObject({
+  project: z
+    .string()
+    .regex(/^[A-Za-z][A-Za-z0-9_-]{0,63}$/, 'must be a letter, then letters, digits, _ and -'),
+  registry: z.strictObject({ path: path.default('data/registry.json') }).prefault({}),
+  log: z.discriminatedUnion('type', [embeddedLog, kafkaLog]).prefault({ type: 'embedded' }),
+  onlineStore: z
+    .strictObject({
+      path: path.default('data/online'),
+      binding: z.enum(['rocksdb-native', 'rocksdb', 'memory']).default('rocksdb-native'),
+    })
+    .prefault({}),
+  offlineStore: z
+    .strictObject({
+      path: path.default('data/offline'),
+      segmentRowsMax: count.default(SEGMENT_ROWS_MAX),
+      segmentBytesMax: count.default(SEGMENT_BYTES_MAX),
+      segmentAgeMsMax: count.default(SEGMENT_AGE_MS_MAX),
+      memoryBytesMax: z
+        .int()
+        .min(64 * 1024 * 1024)
+        .default(OFFLINE_MEMORY_BYTES_MAX),
+      threads: count.default(OFFLINE_THREADS),
+    })
+    .prefault({}),
+  engine: z
+    .strictObject({
+      group: kafkaName.optional(),
+      batchRecordsMax: count.default(BATCH_RECORDS_MAX),
+      batchBytesMax: count.default(BATCH_BYTES_MAX),
+      rowBytesMax: count.default(ROW_BYTES_MAX),
+      deadLetterTopic: kafkaName.optional(),
+    })
+    .prefault({}),
+});
+
+export type ConfigValues = z.output<typeof CONFIG_SCHEMA>;
+
+/** The keys allowed at a path of the configuration, for the input that is there. */
+export function knownKeys(keys: readonly PropertyKey[], input: unknown): string[] {
+  let schema: z.ZodType = CONFIG_SCHEMA;
+  let value = input;
+  for (const key of keys) {
+    const object = objectSchema(schema, value);
+    const member = object?.shape[String(key)];
+    if (member === undefined) return [];
+    schema = member as z.ZodType;
+    value = (value as Record<PropertyKey, unknown>)[key];
+  }
+  return Object.keys(objectSchema(schema, value)?.shape ?? {});
+}
+
+/** The object a schema describes, under its defaults; of a union, the member the input chose. */
+function objectSchema(schema: z.ZodType, input: unknown): z.ZodObject | null {
+  if (schema instanceof z.ZodObject) return schema;
+  if (schema instanceof z.ZodDiscriminatedUnion) {
+    const type = (input as { type?: unknown } | null)?.type;
+    return type === 'kafka' ? kafkaLog : embeddedLog;
+  }
+  if (
+    schema instanceof z.ZodDefault ||
+    schema instanceof z.ZodPrefault ||
+    schema instanceof z.ZodNullable
+  ) {
+    return objectSchema(schema.unwrap() as z.ZodType, input);
+  }
+  return null;
+}

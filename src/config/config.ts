@@ -1,0 +1,120 @@
+import { readFile } from 'node:fs/promises';
+import { isAbsolute, join, resolve } from 'node:path';
+import { FreshetError } from '../errors.ts';
+import { parseConfig } from './parse-config.ts';
+
+/** File name of the configuration in a feature repository. */
+export const CONFIG_FILE = 'freshet.yaml';
+
+/** What `freshet.yaml` says, with every default filled in; paths are absolute. */
+export interface Config {
+  /** Name of the feature repository; the default of group, client and dead-letter names. */
+  readonly project: string;
+  /** The folder of `freshet.yaml`. */
+  readonly repoDir: string;
+  readonly registry: { readonly path: string };
+  readonly log: EmbeddedLogConfig | KafkaLogConfig;
+  readonly onlineStore: { readonly path: string; readonly binding: KvBinding };
+  readonly offlineStore: OfflineStoreConfig;
+  readonly engine: EngineConfig;
+}
+
+/** A log in a folder of this machine, for one process. */
+export interface EmbeddedLogConfig {
+  readonly type: 'embedded';
+  readonly path: string;
+}
+
+export interface KafkaLogConfig {
+  readonly type: 'kafka';
+  readonly brokers: readonly string[];
+  readonly clientId: string;
+  /** TLS options of Node, or `true` for the defaults. */
+  readonly ssl: boolean | Readonly<Record<string, unknown>>;
+  /** Mechanism and credentials; null: none. */
+  readonly sasl: Readonly<Record<string, unknown>> | null;
+  /** Replicas of the topics that `apply` creates. */
+  readonly replication: number;
+  /** Null when no source is in Avro. */
+  readonly schemaRegistry: SchemaRegistryConfig | null;
+}
+
+export interface SchemaRegistryConfig {
+  readonly url: string;
+  readonly username: string | null;
+  readonly password: string | null;
+}
+
+export type KvBinding = 'rocksdb-native' | 'rocksdb' | 'memory';
+
+export interface OfflineStoreConfig {
+  /** Folder of the segments. */
+  readonly path: string;
+  readonly segmentRowsMax: number;
+  readonly segmentBytesMax: number;
+  /** Age at which a segment is cut, however small. */
+  readonly segmentAgeMsMax: number;
+  /** What joins and compaction may hold before they spill to disk. */
+  readonly memoryBytesMax: number;
+  readonly threads: number;
+}
+
+export interface EngineConfig {
+  /** Consumer group of the materializer. */
+  readonly group: string;
+  /** Records a partition in one micro-batch. */
+  readonly batchRecordsMax: number;
+  /** Value bytes a partition in one micro-batch. */
+  readonly batchBytesMax: number;
+  /** A larger row is a dead letter. */
+  readonly rowBytesMax: number;
+  readonly deadLetterTopic: string;
+}
+
+/** Variables that `${NAME}` in the configuration stands for. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/**
+ * Reads `freshet.yaml` of a feature repository.
+ * @throws FreshetError CONFIG_NOT_FOUND, CONFIG_INVALID, CONFIG_KEY_UNKNOWN
+ */
+export async function loadConfig(
+  repoDir: string,
+  environment: Environment = process.env,
+): Promise<Config> {
+  const folder = resolve(repoDir);
+  const file = join(folder, CONFIG_FILE);
+  const values = parseConfig(await readText(file), { file: CONFIG_FILE, environment });
+  const { project, registry, log, onlineStore, offlineStore, engine } = values;
+  const absolute = (path: string): string => (isAbsolute(path) ? path : join(folder, path));
+  return deepFreeze<Config>({
+    project,
+    repoDir: folder,
+    registry: { path: absolute(registry.path) },
+    log:
+      log.type === 'embedded'
+        ? { type: 'embedded', path: absolute(log.path) }
+        : { ...log, clientId: log.clientId ?? project },
+    onlineStore: { ...onlineStore, path: absolute(onlineStore.path) },
+    offlineStore: { ...offlineStore, path: absolute(offlineStore.path) },
+    engine: {
+      ...engine,
+      group: engine.group ?? `${project}-materializer`,
+      deadLetterTopic: engine.deadLetterTopic ?? `${project}.dead-letter`,
+    },
+  });
+}
+
+async function readText(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    throw new FreshetError('CONFIG_NOT_FOUND', `${file} cannot be read`, { cause: error });
+  }
+}
+
+function deepFreeze<T>(value: T): T {
+  if (typeof value !== 'object' || value === null) return value;
+  for (const member of Object.values(value)) deepFreeze(member);
+  return Object.freeze(value);
+}
