@@ -149,6 +149,7 @@ export const ERROR_TABLE = {
     'Stop the other engine on this folder, or give this one its own folder.',
     true,
   ),
+  STORE_NOT_FOUND: request('Check the path; a store is made when an engine first opens it.'),
   STORE_VERSION: process_('Use the Freshet version that wrote the store, or a newer one.'),
   STORE_CORRUPT: process_('Rebuild the store with `freshet replay --from earliest`.'),
   STORE_LOST: process_(
@@ -163,6 +164,9 @@ export const ERROR_TABLE = {
   ),
   DISK_FAILED: process_('Check that the folder exists and can be read and written.', true),
   DISK_FULL: process_('Free disk space and start again; nothing was lost.', true),
+
+  // Development services
+  DEV_SERVICE_FAILED: process_('Read the log that the message names, or use a broker of your own with KAFKA_BROKERS.'),
 
   // Requests
   JOIN_KEY_MISSING: request('Send every join key of the requested views in each entity row.'),

@@ -1,5 +1,6 @@
 export {
   KvBatch,
+  type KvBinding,
   type KvEntry,
   type KvOpenOptions,
   type KvOperation,
@@ -9,3 +10,4 @@ export {
   type KvStore,
   type KvWriteOptions,
 } from './kv-store.ts';
+export { openKvStore } from './open-kv-store.ts';

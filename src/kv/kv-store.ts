@@ -1,7 +1,8 @@
 /**
- * An ordered key-value store: atomic batches, ranges, snapshots and a durable barrier. Keys order
- * as unsigned bytes. One process writes; another may open the same folder read-only and sees it
- * as it was when it opened.
+ * An ordered key-value store: atomic batches, ranges, snapshots and a durable barrier. Keys have at
+ * least one byte and order as unsigned bytes; values may be empty. One process writes; another may
+ * open the same folder read-only and sees it as it was when it opened. Arrays that are handed in
+ * must not change until the call has resolved; arrays that are handed out must not be changed.
  *
  * Every implementation passes `test/contract/kv-store.ts`.
  */
@@ -20,7 +21,10 @@ export interface KvReader {
   get(key: Uint8Array): Promise<Uint8Array | undefined>;
   /** Values in the order of the keys; duplicates and missing keys kept. */
   getMany(keys: readonly Uint8Array[]): Promise<(Uint8Array | undefined)[]>;
-  /** Entries in key order, in pages, so that no promise is paid per entry. */
+  /**
+   * Entries in key order, in pages, so that no promise is paid per entry. A scan sees the store as
+   * it was when its first page was asked for; closing the store ends it.
+   */
   scan(range: KvRange): AsyncIterable<readonly KvEntry[]>;
 }
 
@@ -46,7 +50,14 @@ export interface KvWriteOptions {
   readonly sync?: boolean;
 }
 
+/** `rocksdb` needs the optional package of that name and Node 20; `memory` keeps nothing. */
+export type KvBinding = 'rocksdb-native' | 'rocksdb' | 'memory';
+
 export interface KvOpenOptions {
+  /** Default `rocksdb-native`. */
+  readonly binding?: KvBinding;
+  /** The folder of the store; not used by `memory`. */
+  readonly path: string;
   /** Default false: the folder is made if it is not there, and locked. */
   readonly readOnly?: boolean;
 }
