@@ -4,30 +4,15 @@
  * the same request has the same columns on both sides.
  */
 import type { FieldType, KeyType } from '../core/field-type.ts';
-import { didYouMean } from '../core/nearest.ts';
-import {
-  type Catalog,
-  type FeatureRef,
-  type FeatureService,
-  type FeatureView,
-  featuresOf,
-  makeProjection,
-  type OnDemandFeatureView,
-  type ViewProjection,
-  viewOf,
+import type {
+  Catalog,
+  FeatureView,
+  OnDemandFeatureView,
+  ViewProjection,
 } from '../definition/index.ts';
 import { FreshetError } from '../errors.ts';
 import { type NamedColumn, requireDistinctNames } from './name-collision.ts';
-
-/** Exactly one of `features` and `service`; a service may stand in either. */
-export interface FeatureRequest {
-  /** Views, parts of them, on-demand views, and `view:feature` strings. */
-  readonly features?: readonly (FeatureRef | string)[] | FeatureService;
-  /** A service or the name of one. */
-  readonly service?: FeatureService | string;
-  /** Name the outputs `alias__feature`. Default false. */
-  readonly fullFeatureNames?: boolean;
-}
+import { type FeatureRequest, resolveProjection, resolveRequest } from './resolve-request.ts';
 
 export interface FeaturePlan {
   /** Rows to read, each view once an alias and join key map. */
@@ -108,22 +93,12 @@ export interface PlannedRequestField {
  */
 export function planFeatures(catalog: Catalog, request: FeatureRequest): FeaturePlan {
   const planner = new Planner(request.fullFeatureNames ?? false);
-  for (const ref of requestedRefs(catalog, request)) {
-    const use = typeof ref === 'string' ? parseRef(catalog, ref) : resolveRef(catalog, ref);
+  for (const use of resolveRequest(catalog, request)) {
     if (use.kind === 'onDemand') planner.addOnDemand(catalog, use.view, use.features);
     else planner.addProjection(use.projection);
   }
   return planner.finish();
 }
-
-/** A reference against the catalog. */
-type Use =
-  | { readonly kind: 'projection'; readonly projection: ViewProjection }
-  | {
-      readonly kind: 'onDemand';
-      readonly view: OnDemandFeatureView;
-      readonly features: readonly string[];
-    };
 
 interface GrowingRead {
   readonly projection: ViewProjection;
@@ -260,106 +235,6 @@ function distinctJoinKeys(reads: readonly PlannedRead[]): PlannedJoinKey[] {
     }
   }
   return [...found.values()];
-}
-
-function requestedRefs(
-  catalog: Catalog,
-  { features, service }: FeatureRequest,
-): readonly (FeatureRef | string)[] {
-  if ((features === undefined) === (service === undefined)) {
-    throw new FreshetError(
-      'INVALID_ARGUMENT',
-      `${features === undefined ? 'neither' : 'both'} features and a feature service asked for`,
-      { next: 'Give either features or one feature service.' },
-    );
-  }
-  const asked = features ?? service;
-  if (typeof asked === 'string') return resolveService(catalog, asked).features;
-  const refs = asked !== undefined && 'kind' in asked ? asked.features : (asked ?? []);
-  if (refs.length === 0) {
-    throw new FreshetError('INVALID_ARGUMENT', 'no features asked for', {
-      next: 'Name at least one feature as "view:feature", or a view.',
-    });
-  }
-  return refs;
-}
-
-function resolveService(catalog: Catalog, name: string): FeatureService {
-  const service = catalog.services.get(name);
-  if (service !== undefined) return service;
-  throw new FreshetError(
-    'FEATURE_SERVICE_NOT_FOUND',
-    `there is no feature service "${name}". ${didYouMean(name, catalog.services.keys())}`,
-  );
-}
-
-function parseRef(catalog: Catalog, text: string): Use {
-  const [name, feature, ...rest] = text.split(':');
-  if (!name || !feature || rest.length > 0) {
-    throw new FreshetError('INVALID_ARGUMENT', `"${text}" does not name a feature`, {
-      next: `Write "view:feature"${catalog.views.has(text) ? `, such as "${text}:${exampleFeature(catalog, text)}", or pass the view itself for all of its features` : ''}.`,
-    });
-  }
-  const view = catalog.views.get(name);
-  if (view !== undefined) {
-    requireFeature(view, feature);
-    return { kind: 'projection', projection: makeProjection(view).select(feature as never) };
-  }
-  const onDemand = resolveOnDemandView(catalog, name);
-  requireFeature(onDemand, feature);
-  return { kind: 'onDemand', view: onDemand, features: [feature] };
-}
-
-function exampleFeature(catalog: Catalog, view: string): string {
-  return Object.keys(catalog.views.get(view)?.schema ?? {})[0] ?? 'feature';
-}
-
-/** Whatever module it came from, the definition that counts is the catalog's of that name. */
-function resolveRef(catalog: Catalog, ref: FeatureRef): Use {
-  const named = viewOf(ref);
-  if (named.kind === 'featureView') {
-    const projection = ref.kind === 'projection' ? ref : makeProjection(named);
-    return { kind: 'projection', projection: resolveProjection(catalog, projection) };
-  }
-  const view = resolveOnDemandView(catalog, named.name);
-  const features = featuresOf(ref);
-  for (const feature of features) requireFeature(view, feature);
-  return { kind: 'onDemand', view, features };
-}
-
-function resolveProjection(catalog: Catalog, projection: ViewProjection): ViewProjection {
-  const view = catalog.views.get(projection.view.name);
-  if (view === undefined) throw viewNotFound(catalog, projection.view.name);
-  for (const feature of projection.features) requireFeature(view, feature);
-  if (view === projection.view) return projection;
-  return makeProjection(view)
-    .select(...(projection.features as never[]))
-    .withName(projection.alias)
-    .withJoinKeyMap(projection.joinKeyMap as never) as ViewProjection;
-}
-
-function resolveOnDemandView(catalog: Catalog, name: string): OnDemandFeatureView {
-  const view = catalog.onDemandViews.get(name);
-  if (view === undefined) throw viewNotFound(catalog, name);
-  return view;
-}
-
-function requireFeature(view: FeatureView | OnDemandFeatureView, feature: string): void {
-  if (Object.hasOwn(view.schema, feature)) return;
-  throw new FreshetError(
-    'FEATURE_NOT_FOUND',
-    `view "${view.name}" has no feature "${feature}". ${didYouMean(feature, Object.keys(view.schema))}`,
-    { where: { view: view.name, feature } },
-  );
-}
-
-function viewNotFound(catalog: Catalog, name: string): FreshetError {
-  const known = [...catalog.views.keys(), ...catalog.onDemandViews.keys()];
-  return new FreshetError(
-    'FEATURE_VIEW_NOT_FOUND',
-    `there is no feature view "${name}". ${didYouMean(name, known)}`,
-    { where: { view: name } },
-  );
 }
 
 function distinctBy<T>(items: readonly T[], identity: (item: T) => string): T[] {

@@ -1,6 +1,5 @@
 export {
   type FeaturePlan,
-  type FeatureRequest,
   type PlannedJoinKey,
   type PlannedOutput,
   type PlannedRead,
@@ -9,6 +8,7 @@ export {
   planFeatures,
   type TransformInputColumn,
 } from './feature-plan.ts';
+export type { FeatureRequest } from './resolve-request.ts';
 export {
   createTransformRunner,
   type TransformColumns,
