@@ -56,7 +56,7 @@ describe('createRowUpserter', () => {
     const upserter = await open(state, view);
     const rows = makeRows(SCHEMA, [
       { at: 1, origin: 'a', number: 12, delay: 1 },
-      { at: 1, origin: 'a1', number: 2, delay: 2 },
+      { at: 1, origin: '2a', number: 1, delay: 2 },
       { at: 2, origin: 'a', number: 12, delay: 3 },
     ]);
     const into = new KvBatch();
@@ -68,8 +68,8 @@ describe('createRowUpserter', () => {
     await state.kv.write(into);
     const keys = [
       [12n, 'a'],
-      [2n, 'a1'],
-      [1n, 'a2'],
+      [1n, '2a'],
+      [2n, '1a'],
     ];
     expect(await delays(state, view, keys)).toEqual([3, 2, null]);
   });
