@@ -46,10 +46,18 @@ export interface HistoricalReader {
 /** One reader serves any number of requests at a time; each has its own connection and tables. */
 export function createHistoricalReader(options: HistoricalReaderOptions): HistoricalReader {
   const { duckdb, fs = nodeFileSystem } = options;
-  let requests = 0;
   const read = async (request: AnyHistoricalRequest): Promise<HistoricalFeatures<never>> => {
-    const job = await prepareJob(options, request, `join_${requests++}`);
+    const job = await prepareJob(options, request, nextPrefix(duckdb));
     return new HistoricalFeatures(job, duckdb, fs);
   };
   return { getHistoricalFeatures: read as HistoricalReader['getHistoricalFeatures'] };
+}
+
+/** Readers of one database share its tables, so they must share the count that names them. */
+const requestCounts = new WeakMap<Duckdb, number>();
+
+function nextPrefix(duckdb: Duckdb): string {
+  const count = requestCounts.get(duckdb) ?? 0;
+  requestCounts.set(duckdb, count + 1);
+  return `join_${count}`;
 }
