@@ -73,10 +73,10 @@ const SCALARS: Readonly<Record<string, () => DataType>> = {
 };
 
 function columnData(type: DataType, column: Column, length: number): Data {
+  if (column.type === 'timestamp[]') return timeListData(type as List, column, length);
   const values = numbersOf(column, length);
   if (values === null) return builtData(type, column, length);
-  const { nullBitmap, nullCount } = nullsOf(column.valid, length);
-  return makeData({ type, length, nullCount, nullBitmap, data: values } as never);
+  return makeData({ type, length, ...nullsOf(column.valid, length), data: values } as never);
 }
 
 /** The memory that Arrow wants for a column of numbers; null for other columns. */
@@ -107,13 +107,26 @@ function nullsOf(valid: Uint8Array, length: number): { nullBitmap: Uint8Array; n
 
 function builtData(type: DataType, column: Column, length: number): Data {
   const builder = makeBuilder({ type, nullValues: [null] });
-  const isTimes = column.type === 'timestamp[]';
   for (let i = 0; i < length; i++) {
     const value = columnValue(column, i);
-    if (value === null) builder.append(null);
-    else if (column.type === 'json') builder.append(canonicalJson(value));
-    else if (isTimes) builder.append((value as number[]).map(BigInt));
-    else builder.append(value);
+    builder.append(value !== null && column.type === 'json' ? canonicalJson(value) : value);
   }
   return builder.finish().flush();
+}
+
+/** Arrow's own builder takes timestamps as milliseconds, which microseconds do not survive. */
+function timeListData(type: List, column: Column, length: number): Data {
+  const lists = Array.from({ length }, (_, i) => (columnValue(column, i) ?? []) as number[]);
+  const valueOffsets = new Int32Array(length + 1);
+  lists.forEach((list, i) => {
+    valueOffsets[i + 1] = (valueOffsets[i] as number) + list.length;
+  });
+  const times = Float64Array.from(lists.flat());
+  const child = makeData({
+    type: type.children[0]?.type,
+    length: times.length,
+    nullCount: 0,
+    data: toInt64(times, 0, times.length),
+  } as never);
+  return makeData({ type, length, ...nullsOf(column.valid, length), valueOffsets, child } as never);
 }

@@ -8,7 +8,7 @@
  *   faster and needs a third of the memory while few rows match a label; its cost grows with the
  *   matches, where `asof` stays as it is.
  *
- * docs/joins.md has the figures behind `MATCHES_MAX` and `LABELLED_SHARE_MAX`.
+ * docs/adr/0003-joins-are-planned-by-matches.md has the figures.
  */
 import type { PlannedRead } from '../transform/index.ts';
 
