@@ -24,7 +24,8 @@ describe('the architecture rules', () => {
     compositionFiles: ['src/cli/connectors.ts'],
     pureFolders: ['src/core', 'src/window'],
     pureBuiltins: ['crypto'],
-    packageOwners: { avsc: ['src/window'], kafkajs: ['connectors/file'] },
+    packageOwners: { avsc: ['src/window'], kafkajs: ['connectors/file'], rocksdb: ['src/online'] },
+    optionalPackages: ['rocksdb'],
     modulesMin: 1,
   };
   const sound = {
@@ -114,6 +115,14 @@ describe('the architecture rules', () => {
       expect(await violationsOf({ ...sound, ...files })).toEqual(rules);
     });
   }
+
+  it('let an optional package pass that is not installed, in the folder that owns it', async () => {
+    const file = "import 'rocksdb'; export const R = 1;";
+    expect(await violationsOf({ ...sound, 'src/online/row.ts': file })).toEqual([]);
+    expect(await violationsOf({ ...sound, 'src/window/row.ts': file })).toEqual([
+      'rocksdb: package of another folder',
+    ]);
+  });
 
   it('let a cycle of types alone pass', async () => {
     const files = {

@@ -21,6 +21,8 @@ export interface Architecture {
   readonly pureBuiltins: readonly string[];
   /** Third-party packages, each with the folders that may import it. */
   readonly packageOwners: Readonly<Record<string, readonly string[]>>;
+  /** Packages that are loaded only where they are installed. */
+  readonly optionalPackages: readonly string[];
   /** With fewer modules than this the check itself is broken. */
   readonly modulesMin: number;
 }
@@ -83,7 +85,7 @@ function architectureRules(architecture: Architecture): IForbiddenRuleType[] {
       name: 'import that leads nowhere',
       severity: 'error',
       from: { path: PRODUCT },
-      to: { couldNotResolve: true },
+      to: { couldNotResolve: true, pathNot: architecture.optionalPackages.map(inPackage) },
     },
   ];
 }

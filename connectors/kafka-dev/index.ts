@@ -1,0 +1,2 @@
+export { type DevKafka, type DevKafkaOptions, startDevKafka } from './dev-kafka.ts';
+export { type DevRegistry, startDevRegistry } from './dev-registry.ts';

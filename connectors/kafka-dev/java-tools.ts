@@ -1,0 +1,114 @@
+import { spawn } from 'node:child_process';
+import { access, mkdir, rename, rm } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { FreshetError } from '../../src/errors.ts';
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** What a command wrote and how it ended; null where the command could not be started. */
+export interface CommandResult {
+  readonly exitCode: number | null;
+  readonly output: string;
+}
+
+const POM = join(dirname(fileURLToPath(import.meta.url)), 'pom.xml');
+const KAFKA_VERSION = '4.3.1';
+const APICURIO = 'io.apicurio:apicurio-registry-app:3.3.3:tar.gz:all';
+const DEPENDENCY_PLUGIN = 'org.apache.maven.plugins:maven-dependency-plugin:3.8.1';
+
+/** Where downloads of development tools are kept: FRESHET_CACHE, else the user's cache folder. */
+export function cacheFolder(env: Environment): string {
+  if (env['FRESHET_CACHE']) return env['FRESHET_CACHE'];
+  return join(env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'freshet');
+}
+
+/** A Java of at least this version: the one of JAVA_HOME, else of the path; null when there is none. */
+export async function findJava(env: Environment, versionMin: number): Promise<string | null> {
+  const java = env['JAVA_HOME'] ? join(env['JAVA_HOME'], 'bin', 'java') : 'java';
+  const { exitCode, output } = await runCommand(java, ['-version']);
+  const version = /version "(\d+)/.exec(output)?.[1];
+  return exitCode === 0 && Number(version) >= versionMin ? java : null;
+}
+
+/** The folder of Kafka's jars: from the cache, else by Maven; null when there is no Maven. */
+export async function kafkaJars(env: Environment): Promise<string | null> {
+  return cached(join(cacheFolder(env), `kafka-${KAFKA_VERSION}`), (folder) =>
+    maven(['-f', POM, `${DEPENDENCY_PLUGIN}:copy-dependencies`, `-DoutputDirectory=${folder}`]),
+  );
+}
+
+/** The folder of Apicurio's registry, unpacked: from the cache, else by Maven; null without Maven. */
+export async function apicurioFolder(env: Environment): Promise<string | null> {
+  return cached(join(cacheFolder(env), 'apicurio-3.3.3'), async (folder) => {
+    const archives = `${folder}.archive`;
+    const copied = await maven([
+      `${DEPENDENCY_PLUGIN}:copy`,
+      `-Dartifact=${APICURIO}`,
+      `-DoutputDirectory=${archives}`,
+      '-Dmdep.stripVersion=true',
+    ]);
+    if (!copied) return false;
+    const archive = join(archives, 'apicurio-registry-app-all.tar.gz');
+    const unpacked = await runCommand('tar', ['xzf', archive, '-C', folder]);
+    await rm(archives, { recursive: true, force: true });
+    if (unpacked.exitCode !== 0) throw failed('tar could not unpack Apicurio', unpacked);
+    return true;
+  });
+}
+
+/** Fills a folder beside and renames it, so that an interrupted download is never taken for whole. */
+async function cached(
+  folder: string,
+  fill: (folder: string) => Promise<boolean>,
+): Promise<string | null> {
+  if (await exists(folder)) return folder;
+  const partial = `${folder}.${process.pid}.partial`;
+  await mkdir(partial, { recursive: true });
+  try {
+    if (!(await fill(partial))) return null;
+    await rename(partial, folder).catch(async (error: unknown) => {
+      if (!(await exists(folder))) throw error; // else another process was quicker
+    });
+    return folder;
+  } finally {
+    await rm(partial, { recursive: true, force: true });
+  }
+}
+
+/** False when there is no Maven. */
+async function maven(args: readonly string[]): Promise<boolean> {
+  const result = await runCommand('mvn', ['-q', '-B', ...args]);
+  if (result.exitCode === null) return false;
+  if (result.exitCode !== 0) throw failed('Maven could not resolve the jars', result);
+  return true;
+}
+
+export async function runCommand(
+  command: string,
+  args: readonly string[],
+): Promise<CommandResult> {
+  return new Promise((resolve) => {
+    const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    const chunks: Buffer[] = [];
+    const done = (exitCode: number | null): void =>
+      resolve({ exitCode, output: Buffer.concat(chunks).toString('utf8') });
+    child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk));
+    child.stderr.on('data', (chunk: Buffer) => chunks.push(chunk));
+    child.on('error', () => done(null));
+    child.on('close', (exitCode) => done(exitCode ?? 1));
+  });
+}
+
+async function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}
+
+function failed(what: string, { output }: CommandResult): FreshetError {
+  const lines = output.trim().split('\n').slice(-5).join('\n');
+  return new FreshetError('DEV_SERVICE_FAILED', `${what}:\n${lines}`);
+}
