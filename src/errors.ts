@@ -166,7 +166,9 @@ export const ERROR_TABLE = {
   DISK_FULL: process_('Free disk space and start again; nothing was lost.', true),
 
   // Development services
-  DEV_SERVICE_FAILED: process_('Read the log that the message names, or use a broker of your own with KAFKA_BROKERS.'),
+  DEV_SERVICE_FAILED: process_(
+    'Read the log that the message names, or use a broker of your own with KAFKA_BROKERS.',
+  ),
 
   // Requests
   JOIN_KEY_MISSING: request('Send every join key of the requested views in each entity row.'),

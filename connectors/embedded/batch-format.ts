@@ -18,6 +18,7 @@ import type { Header, ProducedRecord, TopicPartition } from '../../src/log/index
 export interface StoredBatch {
   readonly baseOffset: number;
   readonly count: number;
+  readonly byteLength: number;
   timestampMs(i: number): number;
   key(i: number): Uint8Array | null;
   value(i: number): Uint8Array | null;
@@ -66,7 +67,10 @@ export function sizeOf(record: ProducedRecord): number {
 }
 
 /** @throws FreshetError LOG_CORRUPT, also for another version */
-export function decodeBatch(stored: Uint8Array, where: TopicPartition & { offset: number }): StoredBatch {
+export function decodeBatch(
+  stored: Uint8Array,
+  where: TopicPartition & { offset: number },
+): StoredBatch {
   const bytes = Buffer.from(stored.buffer, stored.byteOffset, stored.byteLength);
   if (bytes.length < HEAD_BYTES || bytes.readUInt32BE(0) !== crc32(bytes.subarray(CRC_BYTES))) {
     throw new FreshetError('LOG_CORRUPT', 'a stored batch does not match its checksum', { where });
@@ -101,6 +105,10 @@ class BatchView implements StoredBatch {
 
   get count(): number {
     return this.#starts.length;
+  }
+
+  get byteLength(): number {
+    return this.#bytes.length;
   }
 
   timestampMs(i: number): number {

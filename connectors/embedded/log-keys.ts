@@ -5,7 +5,7 @@
  * 'b' | topicId u32 | partition u32 | baseOffset u64    → batch (`batch-format.ts`)
  * 'm' | topicId u32                                     → topic: JSON, its id and settings
  * 'n'                                                   → next topicId: JSON number
- * 'p' | topicId u32 | partition u32                     → JSON { start, next, lastAppendMs }
+ * 'p' | topicId u32 | partition u32                     → JSON { start, next, bytes, lastAppendMs }
  * 'g' | group UTF-8 | 0x00 | topicId u32 | partition u32 → JSON offset
  * ```
  */

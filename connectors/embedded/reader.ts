@@ -14,7 +14,12 @@ export interface ReadableLog {
   bounds(tp: TopicPartition): { readonly start: number; readonly end: number };
   timestampType(topic: string): LogBatch['timestampType'];
   /** Stored batches from the one that holds `offset` on, until the bounds are met. */
-  read(tp: TopicPartition, offset: number, recordsMax: number, bytesMax: number): Promise<StoredBatch[]>;
+  read(
+    tp: TopicPartition,
+    offset: number,
+    recordsMax: number,
+    bytesMax: number,
+  ): Promise<StoredBatch[]>;
   /** Resolves at the next append, or when the signal is aborted or `ms` have passed. */
   appended(ms: number, signal?: AbortSignal): Promise<void>;
 }
@@ -95,7 +100,11 @@ export class EmbeddedReader implements LogReader {
     return batches;
   }
 
-  async #readOne(tp: TopicPartition, offset: number, options: PollOptions): Promise<LogBatch | null> {
+  async #readOne(
+    tp: TopicPartition,
+    offset: number,
+    options: PollOptions,
+  ): Promise<LogBatch | null> {
     const { start, end } = this.#log.bounds(tp);
     const where = { ...tp, offset };
     if (offset < start) {
@@ -106,7 +115,9 @@ export class EmbeddedReader implements LogReader {
       );
     }
     if (offset > end) {
-      throw new FreshetError('OFFSET_RESET', `the log ends at ${end}, before the cursor`, { where });
+      throw new FreshetError('OFFSET_RESET', `the log ends at ${end}, before the cursor`, {
+        where,
+      });
     }
     if (offset === end) return null;
     const recordsMax = options.maxRecords ?? RECORDS_MAX;

@@ -1,7 +1,12 @@
 /** Topics and the state of their partitions, kept in memory and written with what changes them. */
 import { FreshetError } from '../../src/errors.ts';
 import { KvBatch, type KvStore } from '../../src/kv/index.ts';
-import type { TimestampType, TopicDescription, TopicPartition, TopicSpec } from '../../src/log/index.ts';
+import type {
+  TimestampType,
+  TopicDescription,
+  TopicPartition,
+  TopicSpec,
+} from '../../src/log/index.ts';
 import {
   batchKey,
   NEXT_TOPIC_KEY,
@@ -20,10 +25,11 @@ export interface Topic {
   readonly retentionBytes: number | null;
 }
 
-/** Offsets `[start, next)` are there. */
+/** Offsets `[start, next)` are there, in stored batches of `bytes` together. */
 export interface PartitionState {
   readonly start: number;
   readonly next: number;
+  readonly bytes: number;
   readonly lastAppendMs: number;
 }
 
@@ -99,7 +105,7 @@ export class Topics {
     const topic: Topic = { id: next === undefined ? 1 : parse<number>(next), ...wanted };
     const batch = new KvBatch();
     batch.put(topicKey(topic.id), json(topic)).put(NEXT_TOPIC_KEY, json(topic.id + 1));
-    const empty = { start: 0, next: 0, lastAppendMs: 0 };
+    const empty = { start: 0, next: 0, bytes: 0, lastAppendMs: 0 };
     for (let p = 0; p < topic.partitions; p++) batch.put(partitionKey(topic.id, p), json(empty));
     await this.#kv.write(batch, { sync: true });
     this.#topics.set(topic.topic, topic);
@@ -119,6 +125,10 @@ export class Topics {
   describe(name: string): TopicDescription {
     const { id, ...rest } = this.require({ topic: name });
     return { ...rest, topicId: String(id) };
+  }
+
+  all(): Topic[] {
+    return [...this.#topics.values()];
   }
 
   partitionsOf(topic: Topic): TopicPartition[] {

@@ -47,7 +47,10 @@ export async function startDevKafka(options: DevKafkaOptions = {}): Promise<DevK
   }
   const jars = await kafkaJars(env);
   if (jars === null) {
-    throw new FreshetError('DEV_SERVICE_FAILED', 'Kafka is not in the cache and Maven is not there');
+    throw new FreshetError(
+      'DEV_SERVICE_FAILED',
+      'Kafka is not in the cache and Maven is not there',
+    );
   }
   return launch(java, jars, options);
 }
@@ -61,14 +64,20 @@ async function launch(java: string, jars: string, options: DevKafkaOptions): Pro
   const logFile = join(folder, 'broker.log');
   const { settings } = options;
   const broker = { port, controllerPort: await freePort(), dataFolder: join(folder, 'topics') };
-  await writeFile(config, serverProperties(settings === undefined ? broker : { ...broker, settings }));
+  await writeFile(
+    config,
+    serverProperties(settings === undefined ? broker : { ...broker, settings }),
+  );
   await writeFile(logging, LOG4J_PROPERTIES);
   const jvm = jvmArguments(options.heapMb ?? 384, logging, jars);
 
   const format = ['format', '--standalone', '--ignore-formatted', '-t', CLUSTER_ID, '-c', config];
   const formatted = await runCommand(java, [...jvm, 'kafka.tools.StorageTool', ...format]);
   if (formatted.exitCode !== 0) {
-    throw new FreshetError('DEV_SERVICE_FAILED', `Kafka's folder was not formatted:\n${formatted.output}`);
+    throw new FreshetError(
+      'DEV_SERVICE_FAILED',
+      `Kafka's folder was not formatted:\n${formatted.output}`,
+    );
   }
   const start = (): Promise<ChildService> =>
     ChildService.start({

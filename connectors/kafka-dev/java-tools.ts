@@ -85,10 +85,7 @@ async function maven(args: readonly string[]): Promise<boolean> {
   return true;
 }
 
-export async function runCommand(
-  command: string,
-  args: readonly string[],
-): Promise<CommandResult> {
+export async function runCommand(command: string, args: readonly string[]): Promise<CommandResult> {
   return new Promise((resolve) => {
     const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
     const chunks: Buffer[] = [];

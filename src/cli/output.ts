@@ -89,10 +89,7 @@ export function toJson(value: unknown): string {
   );
 }
 
-export function formatTable(
-  rows: readonly Readonly<Record<string, Cell>>[],
-  style: Style,
-): string {
+export function formatTable(rows: readonly Readonly<Record<string, Cell>>[], style: Style): string {
   const names = [...new Set(rows.flatMap((row) => Object.keys(row)))];
   const cells = rows.map((row) => names.map((name) => formatCell(row[name])));
   const right = names.map((name) =>
@@ -103,7 +100,10 @@ export function formatTable(
   );
   const pad = (text: string, i: number): string =>
     right[i] ? text.padStart(widths[i] as number) : text.padEnd(widths[i] as number);
-  const head = names.map((name, i) => pad(name, i)).join('  ').trimEnd();
+  const head = names
+    .map((name, i) => pad(name, i))
+    .join('  ')
+    .trimEnd();
   const body = cells.map((row) => row.map(pad).join('  ').trimEnd());
   return [style.bold(head), ...body].join('\n');
 }

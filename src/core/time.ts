@@ -38,7 +38,8 @@ export function parseDurationUs(text: string): number {
 export function formatDuration(us: number): string {
   for (const unit of ['w', 'd', 'h', 'm', 's', 'ms'] as const) {
     const size = UNIT_US[unit] as number;
-    if (us >= size && us % size === 0 && (unit !== 'w' || us > 4 * size)) return `${us / size}${unit}`;
+    if (us >= size && us % size === 0 && (unit !== 'w' || us > 4 * size))
+      return `${us / size}${unit}`;
   }
   return us === 0 ? '0ms' : `${us / US_PER_MS}ms`;
 }
@@ -69,7 +70,12 @@ function parseIsoUs(text: string): number {
   const [, year, month, day, hour = '0', minute = '0', second = '0', fraction = '', zone] = match;
   const ms = Date.UTC(+year!, +month! - 1, +day!, +hour, +minute, +second);
   const date = new Date(ms);
-  if (date.getUTCMonth() !== +month! - 1 || date.getUTCDate() !== +day! || +hour > 23 || +minute > 59) {
+  if (
+    date.getUTCMonth() !== +month! - 1 ||
+    date.getUTCDate() !== +day! ||
+    +hour > 23 ||
+    +minute > 59
+  ) {
     return Number.NaN;
   }
   const micros = +fraction.padEnd(6, '0').slice(0, 6);

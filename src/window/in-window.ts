@@ -37,7 +37,12 @@ export function alignedStartUs(shape: Aligned, tile: number): number {
  * Whether a row that met stream time `eventTimeUs + lateByUs` still counts in an aligned window: the
  * window is closed once its end is at or behind stream time - grace.
  */
-export function isOpen(endUs: number, eventTimeUs: number, lateByUs: number, graceUs: number): boolean {
+export function isOpen(
+  endUs: number,
+  eventTimeUs: number,
+  lateByUs: number,
+  graceUs: number,
+): boolean {
   return lateByUs <= graceUs || endUs > eventTimeUs + lateByUs - graceUs;
 }
 

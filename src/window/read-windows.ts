@@ -12,7 +12,7 @@ import { type EntityWindows, type Head, ONLY_TILE } from './entity-windows.ts';
 import { alignedTileAt, exactRange, steppedRange, type TileRange } from './in-window.ts';
 import type { KeptRow } from './kept-rows.ts';
 import { sessionAt } from './sessions.ts';
-import { irsOfKept, mergeTile, createTile, type Tile } from './tile.ts';
+import { createTile, irsOfKept, mergeTile, type Tile } from './tile.ts';
 import type { WindowGroup, WindowPlan, WindowRead } from './window-plan.ts';
 
 export interface WindowValues {
@@ -108,7 +108,9 @@ function exactIrs(
   const { first, last } = exactRange(window, atUs);
   const passes = ({ order }: KeptRow): boolean =>
     order.eventTimeUs > atUs - window.sizeUs && order.eventTimeUs <= atUs;
-  const edges = [...new Set([first, last])].flatMap((index) => windows.tile(group, index)?.kept ?? []);
+  const edges = [...new Set([first, last])].flatMap(
+    (index) => windows.tile(group, index)?.kept ?? [],
+  );
   const edgeIrs = irsOfRows(group, edges, passes);
   const inner = mergedIrs(group, windows, { first: first + 1, last: last - 1 });
   if (inner === null || edgeIrs === null) return inner ?? edgeIrs;

@@ -13,8 +13,8 @@ import {
   decodeKept,
   encodeKept,
   insertKept,
-  keepRow,
   type KeptRow,
+  keepRow,
   updateWithKept,
 } from './kept-rows.ts';
 import type { Slot, WindowGroup } from './window-plan.ts';

@@ -6,8 +6,8 @@
  */
 import type { FieldType } from '../core/field-type.ts';
 import type { AggregationSpec, FeatureView, Windowing, WindowSpec } from '../definition/index.ts';
-import { createAggregator } from './aggregators/index.ts';
 import type { Aggregator } from './aggregator.ts';
+import { createAggregator } from './aggregators/index.ts';
 
 export interface WindowPlan {
   readonly groups: readonly WindowGroup[];

@@ -1,0 +1,1 @@
+export { type EmbeddedLogOptions, openEmbeddedLog } from './embedded-log.ts';
