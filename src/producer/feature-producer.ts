@@ -167,7 +167,6 @@ class Producer<S extends Schema> implements FeatureProducer<S> {
       this.#rowsSent += records.length;
       this.#bytesSent += bytes;
     }
-    this.#rowsRejected += rejects.length;
     return { sent, rejects };
   }
 
@@ -201,6 +200,7 @@ class Producer<S extends Schema> implements FeatureProducer<S> {
         bytes += value.length;
       } catch (thrown) {
         if (!(thrown instanceof FreshetError)) throw thrown;
+        this.#rowsRejected++;
         rejects.push({ index, code: thrown.code, reason: thrown.message });
       }
     }

@@ -9,11 +9,10 @@ import type { RowReader } from './row-reader.ts';
 
 /** A file of rows, or a stream of newline-delimited JSON such as standard input. */
 export type RowInput =
-  | { readonly format: 'parquet' | 'csv'; readonly path: string }
-  | { readonly format: 'ndjson'; readonly path: string }
+  | { readonly format: RowInputFormat; readonly path: string }
   | { readonly format: 'ndjson'; readonly stream: AsyncIterable<Uint8Array> };
 
-export type RowInputFormat = RowInput['format'];
+export type RowInputFormat = 'parquet' | 'csv' | 'ndjson';
 
 export interface ReadRowsOptions {
   readonly input: RowInput;

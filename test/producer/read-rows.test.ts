@@ -105,7 +105,7 @@ describe('reading rows', () => {
   it('keeps the order and counts the rows of Parquet beforehand', async () => {
     const input = await parquet(
       'many.parquet',
-      `SELECT * REPLACE (i AS fare) EXCLUDE (i) FROM (SELECT ${PARQUET_ROW}, range AS i FROM range(5000))`,
+      `SELECT * EXCLUDE (i) REPLACE (i AS fare) FROM (SELECT ${PARQUET_ROW}, range AS i FROM range(5000))`,
     );
     const { result, seen, values } = await produce(input);
     expect(result).toMatchObject({ rowsSent: 5000, rowsRejected: 0, rowsTotal: 5000 });
