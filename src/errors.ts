@@ -174,8 +174,7 @@ export const ERROR_TABLE = {
   JOIN_KEY_MISSING: request('Send every join key of the requested views in each entity row.'),
   JOIN_KEY_UNKNOWN: request('Correct the join key; `freshet describe <view>` shows them.'),
   VALUE_TYPE: request('Send the type that the definition names.'),
-  ENTITY_ROWS_INVALID: request('Give every entity row the same keys.'),
-  REQUEST_DATA_MISSING: request('Send the request data that the on-demand view names.'),
+  MISSING_REQUEST_DATA: request('Send the request data that the on-demand view names.'),
   AGGREGATE_OVERFLOW: request('Sum a float64 column instead, or a shorter window.'),
   TRANSFORM_FAILED: request('Correct the transform of the on-demand view.'),
   EVENT_TIMESTAMP_MISSING: request('Give the entity rows a column event_timestamp.'),
@@ -183,12 +182,12 @@ export const ERROR_TABLE = {
   QUERY_OUT_OF_MEMORY: request(
     'Raise the memory limit of the offline store, or ask for fewer rows at once.',
   ),
+  JOIN_KEY_NOT_IN_SOURCE: request('Correct the entity, or the source of the view.'),
   COLUMN_MISSING: request('Correct the column name, or the source definition.'),
   PARQUET_INVALID: request('Check the file; `freshet inspect <file>` shows what it holds.'),
-  VIEW_NOT_ONLINE: request('Set `online: true` on the view and apply.'),
+  NOT_MATERIALIZABLE: request('Set `online: true` on the view and apply.'),
   VIEW_NOT_OFFLINE: request('Set `offline: true` on the view and apply.'),
-  VIEW_DISABLED: request('Enable the view and apply.'),
-  TIME_RANGE_INVALID: request('Give a start before the end.'),
+  FEATURE_VIEW_DISABLED: request('Enable the view and apply.'),
 } as const satisfies Record<string, ErrorEntry>;
 
 export type ErrorCode = keyof typeof ERROR_TABLE;

@@ -41,7 +41,7 @@ export type ColumnRole =
  * The role of each column of the entity rows.
  *
  * @param timestampNames the columns that hold timestamps, where none is called event_timestamp
- * @throws FreshetError JOIN_KEY_MISSING, REQUEST_DATA_MISSING, EVENT_TIMESTAMP_MISSING,
+ * @throws FreshetError JOIN_KEY_MISSING, MISSING_REQUEST_DATA, EVENT_TIMESTAMP_MISSING,
  * FEATURE_NAME_COLLISION
  */
 export function columnRoles(
@@ -83,7 +83,7 @@ function requireColumns(plan: FeaturePlan, names: readonly string[]): void {
     if (known.has(name)) continue;
     const nearest = nearestName(name, spare);
     throw new FreshetError(
-      'REQUEST_DATA_MISSING',
+      'MISSING_REQUEST_DATA',
       `the entity rows have no column "${name}" (${type}), which on-demand view "${view}" needs${nearest === null ? '' : `. Did you mean "${nearest}"?`}`,
       { where: { view, column: name } },
     );

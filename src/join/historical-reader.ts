@@ -29,7 +29,7 @@ export interface HistoricalReader {
   /**
    * Loads the entity rows and plans; the join itself runs at the first read of the answer.
    * @throws FreshetError as `planFeatures`, `loadRows` and `loadQuery` say; VIEW_NOT_OFFLINE,
-   * INVALID_ARGUMENT, TIME_RANGE_INVALID, and COLUMN_MISSING for a source without a declared column
+   * INVALID_ARGUMENT, and COLUMN_MISSING for a source without a declared column
    */
   getHistoricalFeatures<
     const R extends Readable,

@@ -21,7 +21,7 @@ const BLOCK_ROWS = 64 * 2_048;
 /**
  * Row objects into the table of labels. Join keys and request data get their declared types, other
  * columns the narrowest type that gives their values back unchanged.
- * @throws FreshetError ENTITY_ROWS_INVALID, VALUE_TYPE, EVENT_TIMESTAMP_MISSING and as `columnRoles`
+ * @throws FreshetError INVALID_ARGUMENT, VALUE_TYPE, EVENT_TIMESTAMP_MISSING and as `columnRoles`
  */
 export async function loadRows(
   connection: DuckdbConnection,
@@ -83,7 +83,7 @@ function sharedNames(rows: readonly Row[]): string[] {
     const extra = Object.keys(row).find((name) => !Object.hasOwn(rows[0] as Row, name));
     if (missing === undefined && extra === undefined) continue;
     throw new FreshetError(
-      'ENTITY_ROWS_INVALID',
+      'INVALID_ARGUMENT',
       missing === undefined
         ? `entity row ${i} has "${extra}", which row 0 has not`
         : `entity row ${i} has no "${missing}", which row 0 has`,

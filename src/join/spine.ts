@@ -31,7 +31,7 @@ const DEFAULT_RANGE_US = 30 * 86_400 * US_PER_SECOND;
 /**
  * The end defaults to now, the start to the longest TTL of the views before the end, 30 days where
  * none has a TTL.
- * @throws FreshetError TIME_RANGE_INVALID, VALUE_TYPE
+ * @throws FreshetError INVALID_ARGUMENT, VALUE_TYPE
  */
 export function resolveRange(
   { reads }: FeaturePlan,
@@ -44,7 +44,9 @@ export function resolveRange(
   const startUs =
     startTime === undefined ? endUs - (ttlUs || DEFAULT_RANGE_US) : toTimestampUs(startTime);
   if (startUs > endUs) {
-    throw new FreshetError('TIME_RANGE_INVALID', 'the start of the range is after its end');
+    throw new FreshetError('INVALID_ARGUMENT', 'the start of the range is after its end', {
+      next: 'Give a start before the end.',
+    });
   }
   return { startUs, endUs };
 }

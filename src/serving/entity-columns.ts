@@ -38,7 +38,7 @@ export function entityColumnReader(
   };
 }
 
-/** @throws FreshetError ENTITY_ROWS_INVALID */
+/** @throws FreshetError INVALID_ARGUMENT */
 function requireSameKeys(rows: readonly EntityRow[]): readonly string[] {
   if (!Array.isArray(rows)) throw invalid('entity rows must be an array of objects');
   const first = keysOf(rows[0] ?? {}, 0);
@@ -108,7 +108,8 @@ function list(names: readonly string[]): string {
 }
 
 function invalid(what: string, row?: number, column?: string): FreshetError {
-  return new FreshetError('ENTITY_ROWS_INVALID', what, {
+  return new FreshetError('INVALID_ARGUMENT', what, {
+    next: 'Give every entity row the same keys.',
     where: { ...(row !== undefined && { row }), ...(column !== undefined && { column }) },
   });
 }

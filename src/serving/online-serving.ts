@@ -65,8 +65,8 @@ export type UntypedOnlineRequest = (
 export interface OnlineServing {
   /**
    * The newest values for each entity row, in the order of the rows.
-   * @throws FreshetError those of `planFeatures`; VIEW_DISABLED, VIEW_NOT_ONLINE;
-   * ENTITY_ROWS_INVALID, JOIN_KEY_MISSING, VALUE_TYPE; REQUEST_DATA_MISSING, TRANSFORM_FAILED
+   * @throws FreshetError those of `planFeatures`; FEATURE_VIEW_DISABLED, NOT_MATERIALIZABLE;
+   * INVALID_ARGUMENT, JOIN_KEY_MISSING, VALUE_TYPE; MISSING_REQUEST_DATA, TRANSFORM_FAILED
    */
   getOnlineFeatures<const R extends Readable, FullNames extends boolean = false>(
     request: OnlineRequest<R, FullNames>,

@@ -44,7 +44,7 @@ export class PreparedRead {
   readonly #keyColumns: readonly (readonly string[])[];
   readonly #transforms: TransformRunner;
 
-  /** @throws FreshetError VIEW_DISABLED, VIEW_NOT_ONLINE */
+  /** @throws FreshetError FEATURE_VIEW_DISABLED, NOT_MATERIALIZABLE */
   constructor(options: OnlineServingOptions, plan: FeaturePlan) {
     for (const read of plan.reads) requireServed(read);
     this.#options = options;
@@ -163,13 +163,13 @@ function featureAt(
 
 function requireServed({ view, alias }: PlannedRead): void {
   if (!view.enabled) {
-    throw new FreshetError('VIEW_DISABLED', `feature view "${alias}" is disabled`, {
+    throw new FreshetError('FEATURE_VIEW_DISABLED', `feature view "${alias}" is disabled`, {
       where: { view: view.name },
     });
   }
   if (!view.online) {
     throw new FreshetError(
-      'VIEW_NOT_ONLINE',
+      'NOT_MATERIALIZABLE',
       `feature view "${alias}" is not configured to be served online`,
       { where: { view: view.name } },
     );

@@ -27,7 +27,7 @@ export interface TransformColumns {
 export type TransformResults = readonly (readonly (readonly FieldValue[])[])[];
 
 export interface TransformRunner {
-  /** @throws FreshetError REQUEST_DATA_MISSING, VALUE_TYPE for request data, TRANSFORM_FAILED */
+  /** @throws FreshetError MISSING_REQUEST_DATA, VALUE_TYPE for request data, TRANSFORM_FAILED */
   run(columns: TransformColumns): TransformResults;
 }
 
@@ -144,7 +144,7 @@ function requestValue(
   const where = { view: field.view, column: field.name, row };
   if (sent === undefined || sent === null) {
     throw new FreshetError(
-      'REQUEST_DATA_MISSING',
+      'MISSING_REQUEST_DATA',
       `row ${row} has no "${field.name}" (${field.type}), which on-demand view "${field.view}" needs`,
       { where },
     );

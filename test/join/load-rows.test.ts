@@ -53,7 +53,7 @@ describe('entity rows', () => {
         { airport: 'LAX', event_timestamp: AT },
         { airport: 'LAX', event_timestamp: AT, extra: 1 },
       ]),
-      'ENTITY_ROWS_INVALID',
+      'INVALID_ARGUMENT',
       'entity row 1 has "extra"',
     ));
 

@@ -38,7 +38,7 @@ describe('on-demand views', () => {
         features: ['feels:cold'],
         entityRows: [{ airport: 'LAX', event_timestamp: AT, sensitvity: 1 }],
       }),
-      'REQUEST_DATA_MISSING',
+      'MISSING_REQUEST_DATA',
       'Did you mean "sensitvity"?',
     );
     const features = await world.reader().getHistoricalFeatures({
@@ -48,7 +48,7 @@ describe('on-demand views', () => {
         { airport: 'LAX', event_timestamp: AT, sensitivity: null },
       ] as never,
     });
-    await expectError(features.toArray(), 'REQUEST_DATA_MISSING', 'row 1');
+    await expectError(features.toArray(), 'MISSING_REQUEST_DATA', 'row 1');
   });
 
   it('take request data from files', async () => {

@@ -58,7 +58,7 @@ describe('without entity rows', () => {
       world
         .reader()
         .getHistoricalFeatures({ features: [weather], startTime: AT, endTime: '2025-01-01' }),
-      'TIME_RANGE_INVALID',
+      'INVALID_ARGUMENT',
       'after its end',
     ));
 });

@@ -29,7 +29,7 @@ describe('entityColumnReader', () => {
   it('says where rows differ', () => {
     expect(() => read([{ location_id: 1, customer_id: 'a' }, { location_id: 1 }])).toThrow(
       expect.objectContaining({
-        code: 'ENTITY_ROWS_INVALID',
+        code: 'INVALID_ARGUMENT',
         message:
           'All entity_rows must have the same keys. Row 0 has location_id, customer_id; row 1 has location_id',
         where: { row: 1, column: 'customer_id' },

@@ -319,25 +319,25 @@ describe('getOnlineFeatures', () => {
     [
       'rows with different keys',
       { features, entityRows: [{ driver_id: 1 }, { customer_id: '5' }] },
-      'ENTITY_ROWS_INVALID',
+      'INVALID_ARGUMENT',
       'All entity_rows must have the same keys.',
     ],
     [
       'a row with fewer keys',
       { features, entityRows: [{ driver_id: 1, a: 1 }, { driver_id: 1 }] },
-      'ENTITY_ROWS_INVALID',
+      'INVALID_ARGUMENT',
       'All entity_rows must have the same keys.',
     ],
     [
       'what is not rows',
       { features, entityRows: { driver_id: 1 } as never },
-      'ENTITY_ROWS_INVALID',
+      'INVALID_ARGUMENT',
       'array',
     ],
     [
       'a row that is not an object',
       { features, entityRows: [1 as never] },
-      'ENTITY_ROWS_INVALID',
+      'INVALID_ARGUMENT',
       'row 0',
     ],
     [
@@ -355,7 +355,7 @@ describe('getOnlineFeatures', () => {
     [
       'missing request data',
       { features: ['bonus:pay'], entityRows: [{ driver_id: 1 }] },
-      'REQUEST_DATA_MISSING',
+      'MISSING_REQUEST_DATA',
       '"hours"',
     ],
     [
@@ -367,13 +367,13 @@ describe('getOnlineFeatures', () => {
     [
       'a disabled view',
       { features: ['disabled:rides'], entityRows: [] },
-      'VIEW_DISABLED',
+      'FEATURE_VIEW_DISABLED',
       '"disabled"',
     ],
     [
       'a view that is not online',
       { features: ['offline_only:rides'], entityRows: [] },
-      'VIEW_NOT_ONLINE',
+      'NOT_MATERIALIZABLE',
       'not configured to be served online',
     ],
     ['an alias clash', { service: 'route', entityRows: [] }, 'FEATURE_NAME_COLLISION', '"first"'],

@@ -125,7 +125,7 @@ describe('createTransformRunner', () => {
     ['a null', { ...columns, hour: [1, null] }],
   ])('names missing request data: %s', (_, given) => {
     const error = errorOf(() => run(() => ({ score: 1 }), given as Columns));
-    expect(error.code).toBe('REQUEST_DATA_MISSING');
+    expect(error.code).toBe('MISSING_REQUEST_DATA');
     expect(error.message).toContain('"hour"');
     expect(error.message).toContain('"risk"');
   });
