@@ -42,6 +42,11 @@ export {
   viewKind,
   viewOf,
 } from './catalog.ts';
+export {
+  type DefinitionRecord,
+  definitionRecord,
+  viewFingerprint,
+} from './definition-record.ts';
 export { type Entity, entity, type KeySchema, type Metadata, type Tags } from './entity.ts';
 export { type FeatureRef, type FeatureService, featureService } from './feature-service.ts';
 export { type FeatureView, type FeatureViewSpec, featureView } from './feature-view.ts';
