@@ -1,6 +1,8 @@
 import { readFile } from 'node:fs/promises';
-import { isAbsolute, join, resolve } from 'node:path';
+import { basename, isAbsolute, join, resolve } from 'node:path';
+import type { z } from 'zod';
 import { FreshetError } from '../errors.ts';
+import type { CONFIG_SCHEMA } from './config-schema.ts';
 import { parseConfig } from './parse-config.ts';
 
 /** File name of the configuration in a feature repository. */
@@ -74,17 +76,37 @@ export interface EngineConfig {
 /** Variables that `${NAME}` in the configuration stands for. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
+/** Values that win over those of `freshet.yaml`, key by key. */
+export type ConfigOverrides = DeepPartial<z.input<typeof CONFIG_SCHEMA>>;
+
+type DeepPartial<T> = T extends readonly unknown[]
+  ? T
+  : T extends object
+    ? { readonly [K in keyof T]?: DeepPartial<T[K]> }
+    : T;
+
 /**
- * Reads `freshet.yaml` of a feature repository.
+ * Reads `freshet.yaml` of a feature repository. With overrides the file may be missing; the project
+ * then has the name of the folder.
  * @throws FreshetError CONFIG_NOT_FOUND, CONFIG_INVALID, CONFIG_KEY_UNKNOWN
  */
 export async function loadConfig(
   repoDir: string,
   environment: Environment = process.env,
+  overrides?: ConfigOverrides,
 ): Promise<Config> {
   const folder = resolve(repoDir);
   const file = join(folder, CONFIG_FILE);
-  const values = parseConfig(await readText(file), { file: CONFIG_FILE, environment });
+  const text = await readText(file).catch((thrown) => {
+    if (overrides !== undefined) return null;
+    throw thrown;
+  });
+  const named = { project: projectNameOf(folder), ...overrides };
+  const values = parseConfig(text ?? '', {
+    file: CONFIG_FILE,
+    environment,
+    overrides: text === null ? named : overrides,
+  });
   const { project, registry, log, onlineStore, offlineStore, engine } = values;
   const absolute = (path: string): string => (isAbsolute(path) ? path : join(folder, path));
   return deepFreeze<Config>({
@@ -111,6 +133,15 @@ async function readText(file: string): Promise<string> {
   } catch (error) {
     throw new FreshetError('CONFIG_NOT_FOUND', `${file} cannot be read`, { cause: error });
   }
+}
+
+/** The folder's name as far as it makes a project name. */
+function projectNameOf(folder: string): string {
+  const name = basename(folder)
+    .replace(/[^A-Za-z0-9_-]/g, '_')
+    .replace(/^[^A-Za-z]+/, '')
+    .slice(0, 64);
+  return name === '' ? 'freshet' : name;
 }
 
 function deepFreeze<T>(value: T): T {

@@ -1,6 +1,7 @@
 export {
   CONFIG_FILE,
   type Config,
+  type ConfigOverrides,
   type EmbeddedLogConfig,
   type EngineConfig,
   type Environment,
@@ -10,3 +11,4 @@ export {
   type OfflineStoreConfig,
   type SchemaRegistryConfig,
 } from './config.ts';
+export { type LoadRepositoryOptions, loadRepository } from './load-repository.ts';

@@ -2,7 +2,7 @@ import { type Document, isMap, isScalar, LineCounter, type Node, parseDocument, 
 import type { z } from 'zod';
 import { didYouMean } from '../core/nearest.ts';
 import { FreshetError } from '../errors.ts';
-import type { Environment } from './config.ts';
+import type { ConfigOverrides, Environment } from './config.ts';
 import { CONFIG_SCHEMA, type ConfigValues, knownKeys } from './config-schema.ts';
 
 /**
@@ -11,7 +11,11 @@ import { CONFIG_SCHEMA, type ConfigValues, knownKeys } from './config-schema.ts'
  */
 export function parseConfig(
   text: string,
-  options: { readonly file: string; readonly environment: Environment },
+  options: {
+    readonly file: string;
+    readonly environment: Environment;
+    readonly overrides?: ConfigOverrides | undefined;
+  },
 ): ConfigValues {
   const { file } = options;
   const lines = new LineCounter();
@@ -24,7 +28,7 @@ export function parseConfig(
   substitute(document, options.environment, (what, node) =>
     invalid(what, { file, line: lineAt(node.range?.[0] ?? 0) }),
   );
-  const input: unknown = document.toJS() ?? {};
+  const input = merge(document.toJS() ?? {}, options.overrides);
   const result = CONFIG_SCHEMA.safeParse(input);
   if (result.success) return result.data;
 
@@ -57,6 +61,19 @@ function substitute(
       node.value = whole ? plainValue(text) : text;
     },
   });
+}
+
+/** Objects are merged key by key; any other value of `over` replaces that of `base`. */
+function merge(base: unknown, over: unknown): unknown {
+  if (over === undefined) return base;
+  if (!isObject(base) || !isObject(over)) return over;
+  const merged: Record<string, unknown> = { ...base };
+  for (const [key, value] of Object.entries(over)) merged[key] = merge(base[key], value);
+  return merged;
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function plainValue(text: string): string | number | boolean {

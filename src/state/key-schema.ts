@@ -5,8 +5,9 @@
  * state key  := sourceId u16 (1…65535) | partition u16 | space u8 | rest
  *   CURSOR   0x01   rest = (empty)                      positions of the partition
  *   OUTBOX   0x02   rest = sequence u64                 records still to be appended to a topic
- *   COUNTERS 0x03   rest = (empty)                      late, dropped and rejected rows
+ *   BACKFILL 0x03   rest = viewId u16                   what of a view was materialized from Parquet
  *   SEGMENT  0x04   rest = startOffset u64              manifest entries
+ *   GAP      0x05   rest = fromOffset u64 | of u8       ranges that retention removed unread
  *   ROW      0x10   rest = viewId u16 | entity key      the newest row of an entity
  * meta key   := 0x0000 | 0x0000 | space u8 | rest
  *   FORMAT   0x01   rest = (empty)                      format version of the store
@@ -22,8 +23,9 @@
 export const SPACE = {
   cursor: 0x01,
   outbox: 0x02,
-  counters: 0x03,
+  backfill: 0x03,
   segment: 0x04,
+  gap: 0x05,
   row: 0x10,
 } as const;
 
@@ -37,7 +39,7 @@ export const META = {
 const STATE_PREFIX_BYTES = 5;
 const VIEW_PREFIX_BYTES = STATE_PREFIX_BYTES + 2;
 
-/** A state key with nothing behind its space: a cursor, counters, or the start of a range. */
+/** A state key with nothing behind its space: a cursor, or the start of a range. */
 export function stateKey(sourceId: number, partition: number, space: number): Uint8Array {
   return writeStatePrefix(Buffer.allocUnsafe(STATE_PREFIX_BYTES), sourceId, partition, space);
 }

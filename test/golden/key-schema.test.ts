@@ -15,9 +15,10 @@ const hex = (key: Uint8Array): string => Buffer.from(key).toString('hex');
 describe('the bytes of keys', () => {
   it.each([
     ['a cursor', stateKey(1, 3, SPACE.cursor), '0001000301'],
-    ['counters', stateKey(0x1234, 0, SPACE.counters), '1234000003'],
+    ['backfill', stateKey(0x1234, 0, SPACE.backfill), '1234000003'],
     ['an outbox record', numberedKey(1, 3, SPACE.outbox, 5), '00010003020000000000000005'],
     ['a manifest entry', numberedKey(1, 3, SPACE.segment, 2 ** 40), '00010003040000010000000000'],
+    ['a gap', numberedKey(1, 3, SPACE.gap, 7), '00010003050000000000000007'],
     ['a row', entityStateKey(1, 3, SPACE.row, 7, Uint8Array.of(0xaa)), '00010003100007aa'],
     ['the format', metaKey(META.format), '0000000001'],
     ['a name', metaKey(META.name, Buffer.from('\x02delay')), '00000000020264656c6179'],

@@ -1,0 +1,63 @@
+/**
+ * What of a view was materialized from its batch history, kept in the state store beside the rows
+ * and written with them: a lost store forgets both.
+ *
+ * ```
+ * key   := state key, space BACKFILL of the batch source, partition 0 | viewId u16
+ * value := JSON { version, intervals: [{ startUs, endUs }], files: { path: mark } }
+ * ```
+ */
+import { FreshetError } from '../errors.ts';
+import type { KvBatch } from '../kv/index.ts';
+import { entityStateKey, SPACE, type StateStore } from '../state/index.ts';
+
+export interface BackfillRecord {
+  /** Ranges of event time, in order, apart from one another. */
+  readonly intervals: readonly MaterializationInterval[];
+  /** Marks by path of the files as they were read: a file that has another mark is read again. */
+  readonly files: Readonly<Record<string, string>>;
+}
+
+/** Microseconds, both ends included. */
+export interface MaterializationInterval {
+  readonly startUs: number;
+  readonly endUs: number;
+}
+
+const VERSION = 1;
+const NOTHING: BackfillRecord = { intervals: [], files: {} };
+const NO_ENTITY_KEY = new Uint8Array(0);
+
+export interface BackfillPlace {
+  readonly sourceId: number;
+  readonly viewId: number;
+}
+
+/** @throws FreshetError STORE_CORRUPT, STORE_VERSION */
+export async function readBackfill(
+  state: StateStore,
+  place: BackfillPlace,
+): Promise<BackfillRecord> {
+  const bytes = await state.kv.get(keyOf(place));
+  if (bytes === undefined) return NOTHING;
+  let value: BackfillRecord & { version: number };
+  try {
+    value = JSON.parse(Buffer.from(bytes).toString());
+  } catch (cause) {
+    throw new FreshetError('STORE_CORRUPT', 'a backfill record cannot be read', { cause });
+  }
+  if (value.version !== VERSION) {
+    const what = `a backfill record has version ${value.version}, not ${VERSION}`;
+    throw new FreshetError('STORE_VERSION', what);
+  }
+  return { intervals: value.intervals, files: value.files };
+}
+
+export function putBackfill(batch: KvBatch, place: BackfillPlace, record: BackfillRecord): void {
+  const text = JSON.stringify({ version: VERSION, ...record });
+  batch.put(keyOf(place), Buffer.from(text));
+}
+
+function keyOf({ sourceId, viewId }: BackfillPlace): Uint8Array {
+  return entityStateKey(sourceId, 0, SPACE.backfill, viewId, NO_ENTITY_KEY);
+}

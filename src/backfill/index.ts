@@ -1,0 +1,7 @@
+export type { BackfillRecord, MaterializationInterval } from './backfill-record.ts';
+export {
+  type BackfillProgress,
+  type BackfillResult,
+  materializationIntervals,
+  materializeView,
+} from './materialize-view.ts';

@@ -1,0 +1,244 @@
+/**
+ * Loads the newest rows of a view's batch history into the online store: the same compare-and-put
+ * as the stream's, so that an older row never regresses a newer value, whichever comes last.
+ *
+ * Missing ranges are read in slices of event time. The rows of a slice and the note that it is done
+ * are durable before the next begins, so that an interrupted run goes on behind its last slice.
+ */
+import { stat } from 'node:fs/promises';
+import { rowLayout } from '../core/row-batch.ts';
+import { RANK_BATCH } from '../core/row-order.ts';
+import type { FeatureView, ParquetSource } from '../definition/index.ts';
+import { type DuckdbConnection, quoteIdentifier, quoteLiteral } from '../duckdb/index.ts';
+import { FreshetError, toFreshetError } from '../errors.ts';
+import { KvBatch } from '../kv/index.ts';
+import { createRowUpserter } from '../online/index.ts';
+import { type ParquetRelation, parquetRelation, streamBatches } from '../segment/index.ts';
+import type { StateStore } from '../state/index.ts';
+import {
+  type BackfillPlace,
+  type BackfillRecord,
+  type MaterializationInterval,
+  putBackfill,
+  readBackfill,
+} from './backfill-record.ts';
+import { addInterval } from './intervals.ts';
+import { type BackfillMode, planBackfill } from './plan-backfill.ts';
+
+export interface MaterializeViewOptions {
+  readonly state: StateStore;
+  readonly duckdb: DuckdbConnection;
+  readonly view: FeatureView;
+  readonly source: ParquetSource;
+  /** What the path of the source is relative to. */
+  readonly baseDirectory: string;
+  readonly requested: MaterializationInterval;
+  readonly mode: BackfillMode;
+  readonly onProgress?: (progress: BackfillProgress) => void;
+}
+
+export interface BackfillProgress {
+  readonly view: string;
+  readonly rowsDone: number;
+  readonly rowsTotal: number;
+}
+
+export interface BackfillResult {
+  readonly view: string;
+  readonly rowsRead: number;
+  /** Rows that were newer than what was stored. */
+  readonly rowsWritten: number;
+  readonly intervals: readonly MaterializationInterval[];
+}
+
+const SLICE_ROWS = 250_000;
+/** Rows in one write of the store. */
+const WRITE_ROWS = 16_384;
+
+/**
+ * @throws FreshetError JOIN_KEY_NOT_IN_SOURCE, COLUMN_MISSING, PARQUET_INVALID, and those of the
+ * store; what was done before stays
+ */
+export async function materializeView(options: MaterializeViewOptions): Promise<BackfillResult> {
+  const run = await BackfillRun.open(options);
+  return run.execute();
+}
+
+/** The intervals of a view that are materialized, in order of time. */
+export async function materializationIntervals(
+  state: StateStore,
+  view: FeatureView,
+): Promise<readonly MaterializationInterval[]> {
+  const sourceId = state.dictionary.sourceId(view.batchSource?.name ?? '');
+  const viewId = state.dictionary.viewId(view.name);
+  if (sourceId === undefined || viewId === undefined) return [];
+  return (await readBackfill(state, { sourceId, viewId })).intervals;
+}
+
+class BackfillRun {
+  readonly #options: MaterializeViewOptions;
+  readonly #relation: ParquetRelation;
+  readonly #place: BackfillPlace;
+  #record: BackfillRecord;
+  #rowsTotal = 0;
+  #rowsRead = 0;
+  #rowsWritten = 0;
+
+  private constructor(
+    options: MaterializeViewOptions,
+    relation: ParquetRelation,
+    place: BackfillPlace,
+    record: BackfillRecord,
+  ) {
+    this.#options = options;
+    this.#relation = relation;
+    this.#place = place;
+    this.#record = record;
+  }
+
+  static async open(options: MaterializeViewOptions): Promise<BackfillRun> {
+    const { state, view, source } = options;
+    const relation = await openRelation(options);
+    const sourceId = await state.dictionary.ensureSource(source.name);
+    const viewId = await state.dictionary.ensureView(view.name);
+    const place = { sourceId, viewId };
+    return new BackfillRun(options, relation, place, await readBackfill(state, place));
+  }
+
+  async execute(): Promise<BackfillResult> {
+    const { requested, mode, view } = this.#options;
+    const files = await this.#fileMarks();
+    const plan = planBackfill(this.#record, files, requested, mode);
+    const changed = this.#onlyFiles(plan.changedFiles, Object.keys(files));
+    for (const range of plan.again) this.#rowsTotal += (await this.#measure(changed, range)).rows;
+    const slices: MaterializationInterval[] = [];
+    for (const range of plan.missing) {
+      const measured = await this.#measure(this.#relation, range);
+      this.#rowsTotal += measured.rows;
+      slices.push(...slicesOf(range, measured));
+    }
+    for (const range of plan.again) await this.#load(changed, range);
+    await this.#note({ ...this.#record, files });
+    for (const slice of slices) {
+      await this.#load(this.#relation, slice);
+      await this.#note({ ...this.#record, intervals: addInterval(this.#record.intervals, slice) });
+    }
+    const { intervals } = this.#record;
+    const rows = { rowsRead: this.#rowsRead, rowsWritten: this.#rowsWritten };
+    return { view: view.name, ...rows, intervals };
+  }
+
+  /** Writes the newest rows of a range; not yet durable. */
+  async #load(relation: ParquetRelation, range: MaterializationInterval): Promise<void> {
+    const { state, duckdb, view, source } = this.#options;
+    const { sourceId } = this.#place;
+    const layout = rowLayout(source.schema);
+    const upserter = await createRowUpserter({ state, view, sourceId, layout, partitions: 1 });
+    let batch = new KvBatch();
+    let rows = 0;
+    const bounds = { fromUs: range.startUs, toUs: range.endUs + 1 };
+    for await (const chunk of streamBatches(duckdb, relation, source, bounds)) {
+      const result = await upserter.upsert(chunk, { partition: 0, rank: RANK_BATCH }, batch);
+      this.#rowsRead += chunk.count;
+      this.#rowsWritten += result.written;
+      rows += chunk.count;
+      if (rows < WRITE_ROWS) continue;
+      await state.kv.write(batch);
+      batch = new KvBatch();
+      rows = 0;
+      this.#report();
+    }
+    await state.kv.write(batch);
+    this.#report();
+  }
+
+  async #note(record: BackfillRecord): Promise<void> {
+    const batch = new KvBatch();
+    putBackfill(batch, this.#place, record);
+    await this.#options.state.kv.write(batch, { sync: true });
+    this.#record = record;
+  }
+
+  #report(): void {
+    const { onProgress, view } = this.#options;
+    const rowsTotal = Math.max(this.#rowsTotal, this.#rowsRead);
+    onProgress?.({ view: view.name, rowsDone: this.#rowsRead, rowsTotal });
+  }
+
+  async #measure(
+    relation: ParquetRelation,
+    range: MaterializationInterval,
+  ): Promise<{ rows: number; minUs: number; maxUs: number }> {
+    const { duckdb, source } = this.#options;
+    const column = quoteIdentifier(source.timestampField);
+    const [row] = await duckdb.query(
+      `SELECT count(*) AS n, epoch_us(min(${column})) AS min, epoch_us(max(${column})) AS max ` +
+        `FROM (${relation.sql}) WHERE epoch_us(${column}) BETWEEN ${range.startUs} AND ${range.endUs}`,
+    );
+    return {
+      rows: Number(row?.['n'] ?? 0),
+      minUs: Number(row?.['min'] ?? range.startUs),
+      maxUs: Number(row?.['max'] ?? range.endUs),
+    };
+  }
+
+  /** Marks of the files by path, in the order in which they are numbered in offsets. */
+  async #fileMarks(): Promise<Record<string, string>> {
+    const { duckdb } = this.#options;
+    const { path } = this.#relation;
+    const found = await duckdb.query(`SELECT file FROM glob(${quoteLiteral(path)}) ORDER BY file`);
+    const marks: Record<string, string> = {};
+    for (const { file } of found) {
+      const { size, mtimeMs } = await stat(file as string).catch((thrown) => {
+        throw toFreshetError(thrown, 'DISK_FAILED', { file: file as string });
+      });
+      marks[file as string] = `${size}-${mtimeMs}`;
+    }
+    return marks;
+  }
+
+  /** The relation's rows of some files: a row's offset tells the number of its file. */
+  #onlyFiles(files: readonly string[], all: readonly string[]): ParquetRelation {
+    if (files.length === all.length) return this.#relation;
+    const numbers = files.map((file) => all.indexOf(file));
+    const condition = `_offset // 4294967296 IN (${numbers.join(', ') || 'NULL'})`;
+    return { ...this.#relation, sql: `SELECT * FROM (${this.#relation.sql}) WHERE ${condition}` };
+  }
+}
+
+/** Equal parts of the time that has rows; the first and the last reach to the ends of the range. */
+function slicesOf(
+  { startUs, endUs }: MaterializationInterval,
+  measured: { readonly rows: number; readonly minUs: number; readonly maxUs: number },
+): MaterializationInterval[] {
+  const count = Math.max(1, Math.ceil(measured.rows / SLICE_ROWS));
+  const width = Math.ceil((measured.maxUs - measured.minUs + 1) / count);
+  const slices: MaterializationInterval[] = [];
+  let from = startUs;
+  for (let i = 1; i < count; i++) {
+    const to = measured.minUs + i * width - 1;
+    if (to < from || to >= endUs) continue;
+    slices.push({ startUs: from, endUs: to });
+    from = to + 1;
+  }
+  slices.push({ startUs: from, endUs });
+  return slices;
+}
+
+async function openRelation(options: MaterializeViewOptions): Promise<ParquetRelation> {
+  const { duckdb, source, view, baseDirectory } = options;
+  try {
+    return await parquetRelation(duckdb, source, baseDirectory);
+  } catch (thrown) {
+    if (!(thrown instanceof FreshetError) || thrown.code !== 'COLUMN_MISSING') throw thrown;
+    const key = Object.keys(view.joinKeys).find(
+      (name) => (source.columnMap[name] ?? name) === thrown.where.column,
+    );
+    if (key === undefined) throw thrown;
+    throw new FreshetError(
+      'JOIN_KEY_NOT_IN_SOURCE',
+      `join key "${key}" of view "${view.name}" is not in source "${source.name}": ${thrown.message}`,
+      { where: { ...thrown.where, view: view.name }, cause: thrown },
+    );
+  }
+}
