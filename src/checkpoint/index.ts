@@ -1,3 +1,4 @@
+export { type Gap, listGaps } from './gaps.ts';
 export { type OutboxRecord, SEQUENCE_HEADER } from './outbox.ts';
 export { type BatchUpdate, PartitionCheckpoint, readPositions } from './partition-checkpoint.ts';
 export {
@@ -7,3 +8,4 @@ export {
   resumeOffset,
   startPositions,
 } from './positions.ts';
+export { recoverSegments } from './recover.ts';

@@ -30,10 +30,6 @@ export interface OutboxRecord {
 /** Names the record's place in its outbox: `topic-partition:sequence`. */
 export const SEQUENCE_HEADER = 'freshet-sequence';
 
-export function sequenceOf(source: TopicPartition, sequence: number): string {
-  return `${topicPartitionName(source)}:${sequence}`;
-}
-
 export function encodeOutboxRecord(record: OutboxRecord): Uint8Array {
   const head = Buffer.from(
     JSON.stringify({
@@ -57,12 +53,13 @@ export function decodeOutboxRecord(bytes: Uint8Array): OutboxRecord {
     const keyStart = 4 + buffer.readUInt32BE(0);
     const head = JSON.parse(buffer.toString('utf8', 4, keyStart));
     const valueStart = keyStart + Math.max(0, head.keyLength);
+    const size = valueStart + Math.max(0, head.valueLength);
+    if (size !== buffer.length) throw new RangeError(`${buffer.length} bytes, not ${size}`);
     return {
       topic: head.topic,
       partition: head.partition,
       key: head.keyLength < 0 ? null : buffer.subarray(keyStart, valueStart),
-      value:
-        head.valueLength < 0 ? null : buffer.subarray(valueStart, valueStart + head.valueLength),
+      value: head.valueLength < 0 ? null : buffer.subarray(valueStart),
       headers: head.headers.map(([name, value]: [string, string]) => [
         name,
         Buffer.from(value, 'base64'),
@@ -79,7 +76,8 @@ export function numberedRecord(
   source: TopicPartition,
   sequence: number,
 ): ProducedRecord {
-  const header: Header = [SEQUENCE_HEADER, Buffer.from(sequenceOf(source, sequence))];
+  const text = `${topicPartitionName(source)}:${sequence}`;
+  const header: Header = [SEQUENCE_HEADER, Buffer.from(text)];
   return { ...record, headers: [...record.headers, header] };
 }
 
@@ -104,10 +102,8 @@ export async function appendedSequences(
     for (let next = offset; next < marks.end; ) {
       for (const batch of await reader.poll({ waitMs: 1_000 })) {
         for (let i = 0; i < batch.count; i++) {
-          for (const [name, value] of batch.headers(i)) {
-            const text = name === SEQUENCE_HEADER ? Buffer.from(value).toString() : '';
-            if (text.startsWith(prefix)) found.add(Number(text.slice(prefix.length)));
-          }
+          const text = numberOf(batch.headers(i));
+          if (text.startsWith(prefix)) found.add(Number(text.slice(prefix.length)));
         }
         next = batch.nextOffset;
       }
@@ -116,4 +112,10 @@ export async function appendedSequences(
     await reader.close();
   }
   return found;
+}
+
+/** The last one counts: a record that was a dead letter before brings an older number with it. */
+function numberOf(headers: readonly Header[]): string {
+  const header = headers.findLast(([name]) => name === SEQUENCE_HEADER);
+  return header === undefined ? '' : Buffer.from(header[1]).toString();
 }

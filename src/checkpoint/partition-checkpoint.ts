@@ -6,7 +6,8 @@
  *   1. drop rows below the position; a jump past a retention gap is an error
  *   2. from `applied` on: newest rows and stream time into one write batch
  *   3. from `sealed` on: rows into the segment writer
- *   4. `commitBatch`: one write of all of (2), the outbox, `applied` and stream time
+ *   4. `commitBatch`: one write of all of (2), the outbox, `applied` and stream time; synced when
+ *      something is in the outbox, so that no record is in its topic and not in the store
  *   5. `dispatchOutbox`: append the outbox records, then forget them
  *
  * One segment (`seal`):
@@ -18,7 +19,7 @@
  */
 import { assert } from '../core/assert.ts';
 import { KvBatch } from '../kv/index.ts';
-import type { Log, TopicPartition } from '../log/index.ts';
+import { type Log, type TopicPartition, topicPartitionName } from '../log/index.ts';
 import { putEntry, type SegmentEntry, type SegmentWriter } from '../segment/index.ts';
 import {
   numberedKey,
@@ -28,6 +29,7 @@ import {
   type StateStore,
   stateKey,
 } from '../state/index.ts';
+import { type Gap, putGap } from './gaps.ts';
 import {
   appendedSequences,
   decodeOutboxRecord,
@@ -50,6 +52,8 @@ export class PartitionCheckpoint {
   readonly #state: StateStore;
   readonly #sourceId: number;
   readonly #pending: [sequence: number, record: OutboxRecord][] = [];
+  /** Whether a pending record may be in its topic already: its append was begun, its end not seen. */
+  #mayRepeat = false;
   #positions: Positions;
 
   private constructor(
@@ -79,6 +83,7 @@ export class PartitionCheckpoint {
         checkpoint.#pending.push([numberOfKey(key), decodeOutboxRecord(value)]);
       }
     }
+    checkpoint.#mayRepeat = checkpoint.#pending.length > 0;
     return checkpoint;
   }
 
@@ -98,44 +103,70 @@ export class PartitionCheckpoint {
     for (const [sequence, record] of numbered) {
       batch.put(this.#outboxKey(sequence), encodeOutboxRecord(record));
     }
-    await this.#write(batch, {
+    const after = {
       ...before,
       ...rest,
       reported: Math.max(before.reported, rest.applied),
+      counted: Math.max(before.counted, rest.applied),
       outboxNext: before.outboxNext + outbox.length,
-    });
+    };
+    await this.#write(batch, after, numbered.length > 0);
     this.#pending.push(...numbered);
   }
 
-  /** Step 5 of a micro-batch. Appending again after a failure is safe. */
+  /**
+   * Step 5 of a micro-batch: appends what is in the outbox. A record that an earlier attempt left
+   * in its topic is recognised by its number and not appended again.
+   */
   async dispatchOutbox(log: Log): Promise<void> {
+    if (this.#mayRepeat) await this.#forgetAppended(log);
     if (this.#pending.length === 0) return;
-    const records = this.#pending.map(([sequence, record]) =>
-      numberedRecord(record, this.source, sequence),
+    this.#mayRepeat = true;
+    const sequences = this.#pending.map(([sequence]) => sequence);
+    const results = await log.append(
+      this.#pending.map(([sequence, record]) => numberedRecord(record, this.source, sequence)),
     );
-    const results = await log.append(records);
     const marks = { ...this.#positions.outboxMarks };
-    for (const result of results) marks[result.topic] = result.offset + 1;
-    await this.#forget(
-      this.#pending.map(([sequence]) => sequence),
-      marks,
-    );
-  }
-
-  /** Drops outbox records that their topic holds already; once, before the first dispatch. */
-  async recoverOutbox(log: Log): Promise<void> {
-    const targets = new Map(this.#pending.map(([, record]) => [record.topic, record]));
-    for (const { topic, partition } of targets.values()) {
-      const from = this.#positions.outboxMarks[topic] ?? 0;
-      const done = await appendedSequences(log, { topic, partition }, from, this.source);
-      const repeats = this.#pending.map(([sequence]) => sequence).filter((s) => done.has(s));
-      if (repeats.length > 0) await this.#forget(repeats, this.#positions.outboxMarks);
-    }
+    for (const result of results) marks[topicPartitionName(result)] = result.offset + 1;
+    await this.#forget(sequences, marks);
+    this.#mayRepeat = false;
   }
 
   /**
-   * Publishes the writer's rows as the segment [sealed, end). After a failure the writer still has
-   * its rows and the intent stands: sealing again makes the same cut.
+   * Goes on behind records that retention removed: one synced write of the gaps and of positions at
+   * or above `offset`. A cut in progress that ended in the gap is given up. Answers with the gaps.
+   */
+  async skipGap(offset: number, nowMs: number): Promise<Gap[]> {
+    const { applied, sealed, intent, ...rest } = this.#positions;
+    const { partition } = this.source;
+    const gaps = [
+      { of: 'state', fromOffset: applied } as const,
+      { of: 'history', fromOffset: sealed } as const,
+    ]
+      .filter(({ fromOffset }) => fromOffset < offset)
+      .map((gap) => ({ ...gap, partition, toOffset: offset, skippedAtMs: nowMs }));
+    const batch = new KvBatch();
+    for (const gap of gaps) putGap(batch, this.#sourceId, gap);
+    const after = {
+      ...rest,
+      applied: Math.max(applied, offset),
+      sealed: Math.max(sealed, offset),
+      intent: intent !== null && intent > offset ? intent : null,
+      // Rows that only history lost have moved stream time: what follows is as late there as here.
+      sealedMaxEventTimeUs:
+        applied <= offset
+          ? maxOf(rest.appliedMaxEventTimeUs, rest.sealedMaxEventTimeUs)
+          : rest.sealedMaxEventTimeUs,
+      reported: Math.max(rest.reported, offset),
+      counted: Math.max(rest.counted, offset),
+    };
+    await this.#write(batch, after, true);
+    return gaps;
+  }
+
+  /**
+   * Publishes the writer's rows as the segment [sealed, end). After a failure the intent stands, and
+   * the rows must be read again: the writer may be empty, although nothing was published.
    */
   async seal(
     writer: SegmentWriter,
@@ -154,6 +185,24 @@ export class PartitionCheckpoint {
     const sealedPositions = { sealed: end, sealedMaxEventTimeUs: maxEventTimeUs, intent: null };
     await this.#write(batch, { ...this.#positions, ...sealedPositions }, true); // 4
     return entry;
+  }
+
+  async #forgetAppended(log: Log): Promise<void> {
+    const targets = new Map(
+      this.#pending.map(([, { topic, partition }]) => {
+        const target = { topic, partition };
+        return [topicPartitionName(target), target];
+      }),
+    );
+    const { outboxMarks } = this.#positions;
+    for (const [name, target] of targets) {
+      const found = await appendedSequences(log, target, outboxMarks[name] ?? 0, this.source);
+      const repeats = this.#pending
+        .filter(([n, record]) => topicPartitionName(record) === name && found.has(n))
+        .map(([sequence]) => sequence);
+      if (repeats.length > 0) await this.#forget(repeats, outboxMarks);
+    }
+    this.#mayRepeat = false;
   }
 
   async #write(batch: KvBatch, positions: Positions, sync = false): Promise<void> {
@@ -190,4 +239,8 @@ export async function readPositions(
 ): Promise<Positions | null> {
   const bytes = await state.kv.get(stateKey(sourceId, partition, SPACE.cursor));
   return bytes === undefined ? null : decodePositions(bytes);
+}
+
+function maxOf(a: number | null, b: number | null): number | null {
+  return a === null || b === null ? (a ?? b) : Math.max(a, b);
 }

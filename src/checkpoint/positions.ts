@@ -2,12 +2,13 @@
  * The positions of one partition of one source, kept in one value of the state store:
  *
  * ```
- * value := JSON { version, applied, appliedMaxEventTimeUs, sealed, sealedMaxEventTimeUs, intent,
- *                 reported, outboxNext, outboxMarks, counters }
+ * value := JSON { version (1), applied, appliedMaxEventTimeUs, sealed, sealedMaxEventTimeUs, intent,
+ *                 reported, counted, outboxNext, outboxMarks, counters }
  * ```
  *
  * It is written with the state it speaks of, in the same batch, never apart. JSON, because it is
- * written once a micro-batch, not once a row, and a person must be able to read it.
+ * written once a micro-batch, not once a row, and a person must be able to read it. Golden bytes:
+ * `test/checkpoint/positions.test.ts`.
  */
 import { assert } from '../core/assert.ts';
 import { FreshetError } from '../errors.ts';
@@ -25,14 +26,16 @@ export interface Positions {
   readonly intent: number | null;
   /** Next offset whose rejection was not yet reported; a replay does not report it again. */
   readonly reported: number;
+  /** Next offset that the counters do not have; a replay does not count twice. */
+  readonly counted: number;
   /** Sequence number of the next outbox record. */
   readonly outboxNext: number;
-  /** By target topic: the offset behind the last outbox record appended to it. */
+  /** By target `topic-partition`: the offset behind the last outbox record appended to it. */
   readonly outboxMarks: Readonly<Record<string, number>>;
   readonly counters: Counters;
 }
 
-/** What happened to the records below `applied`. */
+/** What happened to the records that were read, each counted once. */
 export interface Counters {
   readonly rows: number;
   readonly rejected: number;
@@ -51,6 +54,7 @@ export function startPositions(offset: number): Positions {
     sealedMaxEventTimeUs: null,
     intent: null,
     reported: offset,
+    counted: offset,
     outboxNext: 0,
     outboxMarks: {},
     counters: { rows: 0, rejected: 0, late: {} },
@@ -67,25 +71,74 @@ export function encodePositions(positions: Positions): Uint8Array {
     positions.intent === null || positions.intent > positions.sealed,
     `intent ${positions.intent} is not above sealed ${positions.sealed}`,
   );
-  return Buffer.from(JSON.stringify({ version: VERSION, ...positions }));
+  return Buffer.from(JSON.stringify({ version: VERSION, ...inOrder(positions) }));
 }
 
 /** @throws FreshetError STORE_VERSION, STORE_CORRUPT */
 export function decodePositions(bytes: Uint8Array): Positions {
-  let value: { version: number } & Positions;
+  let value: { readonly version?: unknown } & Positions;
   try {
     value = JSON.parse(Buffer.from(bytes).toString());
   } catch (cause) {
-    throw new FreshetError('STORE_CORRUPT', 'the positions of a partition cannot be read', {
-      cause,
-    });
+    throw corrupt(cause);
   }
-  const { version, ...positions } = value;
-  if (version !== VERSION) {
+  if (!isObject(value)) throw corrupt();
+  const { version } = value;
+  if (Number.isInteger(version) && version !== VERSION) {
     throw new FreshetError(
       'STORE_VERSION',
       `positions have version ${version}, this is ${VERSION}`,
     );
   }
-  return positions;
+  if (version !== VERSION || !arePositions(value)) throw corrupt();
+  return inOrder(value);
+}
+
+function inOrder(positions: Positions): Positions {
+  return {
+    applied: positions.applied,
+    appliedMaxEventTimeUs: positions.appliedMaxEventTimeUs,
+    sealed: positions.sealed,
+    sealedMaxEventTimeUs: positions.sealedMaxEventTimeUs,
+    intent: positions.intent,
+    reported: positions.reported,
+    counted: positions.counted,
+    outboxNext: positions.outboxNext,
+    outboxMarks: positions.outboxMarks,
+    counters: positions.counters,
+  };
+}
+
+/** Wrong positions would lose rows or double them: none is believed that is not whole. */
+function arePositions(value: Positions): boolean {
+  const { applied, sealed, intent, reported, counted, outboxNext, outboxMarks, counters } = value;
+  return (
+    [applied, sealed, reported, counted, outboxNext].every(isCount) &&
+    (intent === null || (isCount(intent) && intent > sealed)) &&
+    [value.appliedMaxEventTimeUs, value.sealedMaxEventTimeUs].every(isTimeOrNull) &&
+    isObject(outboxMarks) &&
+    Object.values(outboxMarks).every(isCount) &&
+    isObject(counters) &&
+    [counters.rows, counters.rejected].every(isCount) &&
+    isObject(counters.late) &&
+    Object.values(counters.late).every(isCount)
+  );
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+function isTimeOrNull(value: unknown): boolean {
+  return value === null || Number.isSafeInteger(value);
+}
+
+function isObject(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function corrupt(cause?: unknown): FreshetError {
+  return new FreshetError('STORE_CORRUPT', 'the positions of a partition cannot be read', {
+    cause,
+  });
 }
