@@ -15,6 +15,11 @@ export interface Shared {
 /** Files without a test of their own, by the test that covers them; a folder ends in a slash. */
 export const sharedTests: readonly Shared[] = [
   {
+    test: 'test/config/config.test.ts',
+    covers: ['src/config/config-schema.ts', 'src/config/parse-config.ts'],
+    because: 'a key is right when the text of a file with it is read right',
+  },
+  {
     test: 'test/join/historical-reader.test.ts',
     covers: [
       'src/join/entity-rows.ts',
@@ -28,6 +33,15 @@ export const sharedTests: readonly Shared[] = [
     test: 'test/join/join-sql.test.ts',
     covers: ['src/join/row-relation.ts'],
     because: 'SQL is right when its answer is, and only whole statements have one',
+  },
+  {
+    test: 'test/producer/read-rows.test.ts',
+    covers: [
+      'src/producer/produce-rows.ts',
+      'src/producer/read-lines.ts',
+      'src/producer/read-table.ts',
+    ],
+    because: 'a file is read right when the rows in it are produced, whatever its format',
   },
 ];
 
