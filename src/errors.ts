@@ -104,6 +104,7 @@ export const ERROR_TABLE = {
     'Ask for fullFeatureNames, or give one view an alias with withName.',
   ),
   INCOMPATIBLE_CHANGE: request('Give the changed definition a new name, or apply with --force.'),
+  DEFINITIONS_NOT_APPLIED: request('Run `freshet apply`; `freshet plan` shows what would change.'),
   REGISTRY_LOCKED: process_('Try again when the other process has finished its change.', true),
   REGISTRY_VERSION: process_('Use the Freshet version that wrote the registry, or a newer one.'),
   REGISTRY_CORRUPT: process_('Restore the registry file from a backup and run `freshet apply`.'),

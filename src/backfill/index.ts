@@ -5,3 +5,4 @@ export {
   materializationIntervals,
   materializeView,
 } from './materialize-view.ts';
+export { writeRows } from './write-rows.ts';

@@ -1,0 +1,356 @@
+import {
+  type BackfillResult,
+  type MaterializationInterval,
+  materializationIntervals,
+  writeRows,
+} from '../backfill/index.ts';
+import { type Config, type ConfigOverrides, loadConfig } from '../config/index.ts';
+import { type Clock, systemClock } from '../core/clock.ts';
+import type { FieldValue, Schema } from '../core/field-type.ts';
+import { columnValue } from '../core/row-batch.ts';
+import { type TimestampInput, toTimestampUs, US_PER_MS } from '../core/time.ts';
+import {
+  buildCatalog,
+  type Catalog,
+  type Definition,
+  type FeatureView,
+  projectionsOf,
+  type TopicSource,
+} from '../definition/index.ts';
+import { FreshetError } from '../errors.ts';
+import { createHistoricalReader, createRowsOf, type HistoricalReader } from '../join/index.ts';
+import { inspectRows, storeChecksum, type ViewChecksum } from '../online/index.ts';
+import type { Materializer } from '../pipeline/index.ts';
+import { createFeatureProducer, type FeatureProducer } from '../producer/index.ts';
+import {
+  applyCatalog,
+  type Change,
+  planApply,
+  type RegistryState,
+  teardown,
+} from '../registry/index.ts';
+import {
+  listEntries,
+  parquetRelation,
+  type SegmentEntry,
+  streamBatches,
+} from '../segment/index.ts';
+import type { OnlineServing } from '../serving/index.ts';
+import { deleteViewState } from '../state/index.ts';
+import { applyPorts } from './apply-ports.ts';
+import {
+  type MaterializeRange,
+  type MaterializeUntil,
+  materialize,
+  materializeIncremental,
+} from './materialization.ts';
+import { openServing } from './open-serving.ts';
+import { requireTopicSource, requireView } from './require.ts';
+import { Resources } from './resources.ts';
+import { type EngineOptions, startEngine } from './start-engine.ts';
+import { type SourceStatus, storedStatus } from './status.ts';
+
+export interface FeatureStoreOptions {
+  /** The feature repository. */
+  readonly directory: string;
+  /** What it defines. */
+  readonly definitions: readonly Definition[];
+  /** Values that win over those of `freshet.yaml`, which may then be missing. */
+  readonly config?: ConfigOverrides;
+  /** Default: the system's. */
+  readonly clock?: Clock;
+}
+
+/**
+ * Opens a feature repository. Nothing is locked or connected before it is needed.
+ * @example
+ * await using store = await openFeatureStore({ directory: '.', definitions: [airportStats] });
+ * await store.apply();
+ * @throws FreshetError CONFIG_NOT_FOUND, CONFIG_INVALID, CONFIG_KEY_UNKNOWN, and as `buildCatalog`
+ */
+export async function openFeatureStore(options: FeatureStoreOptions): Promise<FeatureStore> {
+  const { directory, definitions, config: overrides, clock = systemClock } = options;
+  const config = await loadConfig(directory, process.env, overrides);
+  return new FeatureStore(config, definitions, clock);
+}
+
+type Row = Readonly<Record<string, unknown>>;
+
+/** One feature repository: its registry, its log, and both stores. */
+export class FeatureStore implements AsyncDisposable {
+  readonly config: Config;
+  /** @throws FreshetError as `OnlineServing.getOnlineFeatures` says */
+  readonly getOnlineFeatures: OnlineServing['getOnlineFeatures'];
+  /** @throws FreshetError as `HistoricalReader.getHistoricalFeatures` says */
+  readonly getHistoricalFeatures: HistoricalReader['getHistoricalFeatures'];
+  readonly #definitions: readonly Definition[];
+  readonly #resources: Resources;
+  #catalog: Catalog;
+  #serving: OnlineServing | null = null;
+  #engine: Materializer | null = null;
+
+  constructor(config: Config, definitions: readonly Definition[], clock: Clock) {
+    this.config = config;
+    this.#definitions = definitions;
+    this.#catalog = buildCatalog(definitions);
+    this.#resources = new Resources(config, clock);
+    this.getOnlineFeatures = (async (request: never) =>
+      (await this.#openServing()).getOnlineFeatures(request)) as never;
+    this.getHistoricalFeatures = (async (request: never) =>
+      (await this.#openReader()).getHistoricalFeatures(request)) as never;
+  }
+
+  get catalog(): Catalog {
+    return this.#catalog;
+  }
+
+  /** What `apply` would change. */
+  plan(): Promise<Change[]> {
+    return planApply(this.#resources.registry, buildCatalog(this.#definitions));
+  }
+
+  /**
+   * Makes registry, topics and schemas what the definitions say. Applying twice changes nothing.
+   * @throws FreshetError INCOMPATIBLE_CHANGE, SCHEMA_INCOMPATIBLE, TOPIC_MISMATCH, REGISTRY_LOCKED
+   */
+  async apply(options: { readonly force?: boolean } = {}): Promise<Change[]> {
+    const catalog = buildCatalog(this.#definitions);
+    const { deadLetterTopic } = this.config.engine;
+    const changes = await applyCatalog(this.#resources.registry, catalog, this.#ports(), {
+      ...options,
+      systemTopics: [{ topic: deadLetterTopic, partitions: 1 }],
+    });
+    this.#replaceCatalog(catalog);
+    return changes;
+  }
+
+  /** Removes what `apply` made: stored views, topics with their records, schemas, the registry. */
+  teardown(): Promise<RegistryState> {
+    return teardown(this.#resources.registry, this.#ports());
+  }
+
+  /** What is applied. */
+  registry(): Promise<RegistryState> {
+    return this.#resources.registry.read();
+  }
+
+  /**
+   * Starts the engine of this process; it stops with the store.
+   * @throws FreshetError as `startEngine` says, INVALID_ARGUMENT when it is running
+   */
+  async startEngine(options: EngineOptions = {}): Promise<Materializer> {
+    if (this.#engine !== null) {
+      throw new FreshetError('INVALID_ARGUMENT', 'the engine of this feature store is running');
+    }
+    this.#engine = await startEngine(this.#resources, this.#catalog, options);
+    return this.#engine;
+  }
+
+  async stopEngine(): Promise<void> {
+    const engine = this.#engine;
+    this.#engine = null;
+    await engine?.stop();
+  }
+
+  /** A producer of a source's topic. The caller closes it. */
+  async producer<S extends Schema>(source: TopicSource<S>): Promise<FeatureProducer<S>> {
+    return createFeatureProducer({
+      source,
+      log: await this.#resources.log(),
+      rowBytesMax: this.config.engine.rowBytesMax,
+      ...(source.format === 'avro' && { registry: await this.#resources.schemas() }),
+    });
+  }
+
+  /** Loads batch history of a range of event time into the online store. */
+  materialize(options: MaterializeRange): Promise<BackfillResult[]> {
+    return materialize(this.#resources, this.#catalog, options);
+  }
+
+  /** Loads batch history from where the last run ended. */
+  materializeIncremental(options: MaterializeUntil = {}): Promise<BackfillResult[]> {
+    return materializeIncremental(this.#resources, this.#catalog, options);
+  }
+
+  /** Ranges of event time of a view that are materialized. */
+  async materializationIntervals(view: string): Promise<readonly MaterializationInterval[]> {
+    const state = await this.#resources.stateToRead();
+    return materializationIntervals(state, requireView(this.#catalog, view));
+  }
+
+  /**
+   * Puts rows of a view with batch history into the online store alone. They are not in history:
+   * write them there, too, or training will not see what serving saw.
+   * @throws FreshetError FEATURE_VIEW_NOT_FOUND, INVALID_ARGUMENT, and as `writeRows`
+   */
+  async writeToOnlineStore(viewName: string, rows: readonly Row[]): Promise<void> {
+    const view = requireView(this.#catalog, viewName);
+    const { batchSource } = view;
+    if (batchSource === null) {
+      throw new FreshetError('INVALID_ARGUMENT', `view "${view.name}" has no batch history`, {
+        where: { view: view.name },
+        next: 'Produce its rows to its topic: then they are in history, too.',
+      });
+    }
+    const nowUs = this.#resources.clock.nowMs() * US_PER_MS;
+    await writeRows(await this.#resources.state(), view, batchSource, rows, nowUs);
+  }
+
+  /**
+   * Sends rows to a source: to its topic, or, for batch history, to the online store of its views.
+   * @throws FreshetError PUSH_SOURCE_NOT_FOUND, and the first row's error: then none is sent
+   */
+  async push(sourceName: string, rows: readonly Row[]): Promise<void> {
+    const source = this.#catalog.sources.get(sourceName);
+    if (source === undefined || source.kind === 'requestSource') {
+      throw new FreshetError(
+        'PUSH_SOURCE_NOT_FOUND',
+        `Unable to find push source '${sourceName}'`,
+        { where: { source: sourceName } },
+      );
+    }
+    if (source.kind === 'topicSource') {
+      await using producer = await this.producer(source);
+      await producer.send(rows as never, { strict: true });
+      return;
+    }
+    const views = [...this.#catalog.views.values()].filter((v) => v.batchSource === source);
+    for (const view of views) await this.writeToOnlineStore(view.name, rows);
+  }
+
+  /** The rows of a view's batch history in a range of event time, both ends included, as they are. */
+  async readSourceRows(options: {
+    readonly view: string;
+    readonly startTime: TimestampInput;
+    readonly endTime: TimestampInput;
+  }): Promise<Record<string, FieldValue>[]> {
+    const { batchSource } = requireView(this.#catalog, options.view);
+    if (batchSource === null) return [];
+    const duckdb = await this.#resources.duckdb();
+    const relation = await parquetRelation(duckdb, batchSource, this.config.repoDir);
+    const range = {
+      fromUs: toTimestampUs(options.startTime),
+      toUs: toTimestampUs(options.endTime) + 1,
+    };
+    const rows: Record<string, FieldValue>[] = [];
+    for await (const batch of streamBatches(duckdb, relation, batchSource, range)) {
+      for (let i = 0; i < batch.count; i++) {
+        const names = batch.layout.names;
+        rows.push(Object.fromEntries(names.map((n, c) => [n, columnValue(batch.columns[c]!, i)])));
+      }
+    }
+    return rows;
+  }
+
+  /** Removes a view, what is stored of it, and the services that use it, until it is applied again. */
+  async deleteFeatureView(name: string): Promise<void> {
+    const view = requireView(this.#catalog, name);
+    const catalog = buildCatalog([...allDefinitions(this.#catalog)].filter((d) => !uses(d, view)));
+    await applyCatalog(this.#resources.registry, catalog, this.#ports());
+    await deleteViewState(await this.#resources.state(), name);
+    this.#replaceCatalog(catalog);
+  }
+
+  /** Where every source stands. */
+  async status(): Promise<SourceStatus[]> {
+    const stored = await storedStatus(this.#resources, this.#catalog);
+    const live = this.#engine?.status() ?? [];
+    return stored.map((source) => ({
+      ...source,
+      partitions: source.partitions.map(
+        (p) => live.find((l) => l.topic === p.topic && l.partition === p.partition) ?? p,
+      ),
+    }));
+  }
+
+  /** Rows and a checksum of keys and values of each view in the online store. */
+  async checksum(): Promise<Record<string, ViewChecksum>> {
+    return storeChecksum(await this.#resources.stateToRead());
+  }
+
+  /** The stored rows of a view, decoded. */
+  async *inspectView(name: string): ReturnType<typeof inspectRows> {
+    const view = requireView(this.#catalog, name);
+    yield* inspectRows(await this.#resources.stateToRead(), view);
+  }
+
+  /** The published segments of a topic source. @throws FreshetError SOURCE_NOT_FOUND */
+  async segments(sourceName: string): Promise<SegmentEntry[]> {
+    return this.#segmentsOf(requireTopicSource(this.#catalog, sourceName));
+  }
+
+  /** What the store has open, for the commands that do more than this class offers. */
+  get resources(): Resources {
+    return this.#resources;
+  }
+
+  /** Stops the engine and closes everything. Idempotent. */
+  async close(): Promise<void> {
+    try {
+      await this.stopEngine();
+    } finally {
+      await this.#resources.close();
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #openServing(): Promise<OnlineServing> {
+    this.#serving ??= openServing(
+      await this.#resources.stateToRead(),
+      this.#catalog,
+      this.#resources.clock,
+    );
+    return this.#serving;
+  }
+
+  async #openReader(): Promise<HistoricalReader> {
+    const duckdb = await this.#resources.duckdb();
+    const { repoDir, offlineStore } = this.config;
+    return createHistoricalReader({
+      duckdb,
+      catalog: this.#catalog,
+      clock: this.#resources.clock,
+      rowsOf: createRowsOf({
+        duckdb,
+        baseDirectory: repoDir,
+        segmentDirectory: offlineStore.path,
+        segmentsOf: (source) => this.#segmentsOf(source),
+      }),
+    });
+  }
+
+  async #segmentsOf(source: TopicSource): Promise<SegmentEntry[]> {
+    const state = await this.#resources.stateToRead();
+    const sourceId = state.dictionary.sourceId(source.name);
+    return sourceId === undefined ? [] : listEntries(state.kv, sourceId);
+  }
+
+  #replaceCatalog(catalog: Catalog): void {
+    this.#catalog = catalog;
+    this.#serving = null;
+  }
+
+  #ports(): ReturnType<typeof applyPorts> {
+    return applyPorts(this.#resources);
+  }
+}
+
+function* allDefinitions(catalog: Catalog): Generator<Definition> {
+  yield* catalog.entities.values();
+  yield* catalog.sources.values();
+  yield* catalog.views.values();
+  yield* catalog.onDemandViews.values();
+  yield* catalog.services.values();
+}
+
+function uses(definition: Definition, view: FeatureView): boolean {
+  if (definition === view) return true;
+  if (definition.kind === 'onDemandFeatureView') {
+    return definition.projections.some((projection) => projection.view === view);
+  }
+  if (definition.kind !== 'featureService') return false;
+  return definition.features.some((ref) => projectionsOf(ref).some((p) => p.view === view));
+}

@@ -1,0 +1,4 @@
+export { FeatureStore, type FeatureStoreOptions, openFeatureStore } from './feature-store.ts';
+export type { MaterializeRange, MaterializeUntil } from './materialization.ts';
+export type { EngineOptions } from './start-engine.ts';
+export type { SegmentTotals, SourceStatus } from './status.ts';

@@ -1,0 +1,85 @@
+import { PartitionCheckpoint, resumeOffset, startPositions } from '../checkpoint/index.ts';
+import { createRowDecoder } from '../codec/index.ts';
+import { rowLayout } from '../core/row-batch.ts';
+import type { Catalog, FeatureView, TopicSource } from '../definition/index.ts';
+import { FreshetError } from '../errors.ts';
+import type { Log, TopicPartition } from '../log/index.ts';
+import { createRowUpserter } from '../online/index.ts';
+import { PartitionTask, type ViewWriter } from '../pipeline/index.ts';
+import type { StateStore } from '../state/index.ts';
+import type { Resources } from './resources.ts';
+
+/** Stream sources that some view reads, by topic. */
+export function sourcesByTopic(catalog: Catalog): Map<string, TopicSource> {
+  const sources = new Map<string, TopicSource>();
+  for (const { streamSource, enabled } of catalog.views.values()) {
+    if (streamSource !== null && enabled) sources.set(streamSource.topic, streamSource);
+  }
+  return sources;
+}
+
+/** Opens what one partition needs: its positions, decoder, segment buffer and the writers of its views. */
+export async function openTask(
+  resources: Resources,
+  catalog: Catalog,
+  options: { readonly skipGap: boolean },
+  tp: TopicPartition,
+): Promise<PartitionTask> {
+  const { config, clock } = resources;
+  const source = requireSource(catalog, tp.topic);
+  const log = await resources.log();
+  const state = await resources.state();
+  const sourceId = await state.dictionary.ensureSource(source.name);
+  const [marks] = await log.watermarks([tp]);
+  const first = startPositions(marks?.start ?? 0);
+  const checkpoint = await PartitionCheckpoint.open(state, sourceId, tp, first);
+  if (options.skipGap && resumeOffset(checkpoint.positions) < first.applied) {
+    await checkpoint.skipGap(first.applied, clock.nowMs());
+  }
+  const { rowBytesMax, deadLetterTopic } = config.engine;
+  const { segmentRowsMax, segmentBytesMax, segmentAgeMsMax } = config.offlineStore;
+  const views = [...catalog.views.values()].filter((view) => view.streamSource === source);
+  return new PartitionTask({
+    source,
+    views: await Promise.all(views.map((view) => openWriter(view, source, sourceId, state, log))),
+    decoder: createRowDecoder({
+      source,
+      requiredFields: requiredFields(views),
+      rowBytesMax,
+      clock,
+      ...(source.format === 'avro' && { registry: await resources.schemas() }),
+    }),
+    checkpoint,
+    writer: (await resources.segments()).writer(source, tp.partition),
+    cutPolicy: { rowsMax: segmentRowsMax, bytesMax: segmentBytesMax, ageMsMax: segmentAgeMsMax },
+    log,
+    deadLetterTopic,
+    clock,
+  });
+}
+
+async function openWriter(
+  view: FeatureView,
+  source: TopicSource,
+  sourceId: number,
+  state: StateStore,
+  log: Log,
+): Promise<ViewWriter> {
+  if (!view.online || !view.enabled) return { view, upserter: null };
+  const { partitions } = await log.describeTopic(source.topic);
+  const layout = rowLayout(source.schema);
+  return { view, upserter: await createRowUpserter({ state, view, sourceId, layout, partitions }) };
+}
+
+/** Join keys of any view that reads the source: a row without one belongs to no entity. */
+function requiredFields(views: readonly FeatureView[]): string[] {
+  return [...new Set(views.flatMap((view) => Object.keys(view.joinKeys)))];
+}
+
+function requireSource(catalog: Catalog, topic: string): TopicSource {
+  const source = sourcesByTopic(catalog).get(topic);
+  if (source !== undefined) return source;
+  throw new FreshetError('SOURCE_NOT_FOUND', `no view reads topic "${topic}"`, {
+    where: { topic },
+  });
+}

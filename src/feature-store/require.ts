@@ -1,0 +1,28 @@
+import { didYouMean } from '../core/nearest.ts';
+import type { Catalog, FeatureView, TopicSource } from '../definition/index.ts';
+import { FreshetError } from '../errors.ts';
+
+/** @throws FreshetError FEATURE_VIEW_NOT_FOUND */
+export function requireView(catalog: Catalog, name: string): FeatureView {
+  const view = catalog.views.get(name);
+  if (view !== undefined) return view;
+  throw new FreshetError(
+    'FEATURE_VIEW_NOT_FOUND',
+    `there is no feature view "${name}". ${didYouMean(name, catalog.views.keys())}`,
+    { where: { view: name } },
+  );
+}
+
+/** @throws FreshetError SOURCE_NOT_FOUND */
+export function requireTopicSource(catalog: Catalog, name: string): TopicSource {
+  const source = catalog.sources.get(name);
+  if (source?.kind === 'topicSource') return source;
+  const topics = [...catalog.sources.values()].filter(({ kind }) => kind === 'topicSource');
+  const hint = didYouMean(
+    name,
+    topics.map((topic) => topic.name),
+  );
+  throw new FreshetError('SOURCE_NOT_FOUND', `there is no topic source "${name}". ${hint}`, {
+    where: { source: name },
+  });
+}

@@ -1,0 +1,122 @@
+import { join } from 'node:path';
+import type { SchemaRegistry } from '../codec/index.ts';
+import type { Config } from '../config/index.ts';
+import type { Clock } from '../core/clock.ts';
+import { type Duckdb, openDuckdb } from '../duckdb/index.ts';
+import { FreshetError } from '../errors.ts';
+import { openKvStore } from '../kv/index.ts';
+import type { Log } from '../log/index.ts';
+import { RegistryFile } from '../registry/index.ts';
+import { createSegmentStore, type SegmentStore } from '../segment/index.ts';
+import { openStateStore, type StateStore } from '../state/index.ts';
+import { openLog, openSchemaRegistry } from './open-connectors.ts';
+
+/**
+ * What a feature store has open. Each resource is opened when it is first asked for and closed with
+ * the store, the last opened first. Reading opens nothing for writing: another process may be.
+ */
+export class Resources {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly registry: RegistryFile;
+  readonly #open = new Map<string, Promise<unknown>>();
+  readonly #closers: (() => Promise<void>)[] = [];
+  #closed = false;
+
+  constructor(config: Config, clock: Clock) {
+    this.config = config;
+    this.clock = clock;
+    const { project } = config;
+    this.registry = new RegistryFile({ path: config.registry.path, project, clock });
+  }
+
+  /** @throws FreshetError LOG_LOCKED, LOG_UNAVAILABLE */
+  log(): Promise<Log> {
+    return this.#once('log', () => openLog(this.config, this.clock, false), closeIt);
+  }
+
+  /** The log if it is open, otherwise a view of it that locks nothing; null when there is none yet. */
+  async logToRead(): Promise<Log | null> {
+    if (this.#open.has('log')) return this.log();
+    try {
+      return await this.#once('log-read', () => openLog(this.config, this.clock, true), closeIt);
+    } catch (thrown) {
+      if (isNotFound(thrown)) return null;
+      throw thrown;
+    }
+  }
+
+  schemas(): Promise<SchemaRegistry> {
+    return this.#once('schemas', () => openSchemaRegistry(this.config), closeIt);
+  }
+
+  duckdb(): Promise<Duckdb> {
+    const { memoryBytesMax, threads, path } = this.config.offlineStore;
+    const options = {
+      memoryLimitBytes: memoryBytesMax,
+      threads,
+      tempDirectory: join(path, '.spill'),
+    };
+    return this.#once('duckdb', () => openDuckdb(options), closeIt);
+  }
+
+  async segments(): Promise<SegmentStore> {
+    const { clock } = this;
+    const { path: directory } = this.config.offlineStore;
+    return createSegmentStore({ directory, duckdb: await this.duckdb(), clock });
+  }
+
+  /** @throws FreshetError STORE_LOCKED, STORE_VERSION */
+  state(): Promise<StateStore> {
+    const { path, binding } = this.config.onlineStore;
+    const open = async (): Promise<StateStore> =>
+      openStateStore(await openKvStore({ path, binding }));
+    return this.#once('state', open, closeIt);
+  }
+
+  /** The state if it is open, otherwise as it is now, without a lock; empty where there is none yet. */
+  async stateToRead(): Promise<StateStore> {
+    const { path, binding } = this.config.onlineStore;
+    if (binding === 'memory' || this.#open.has('state')) return this.state();
+    const open = async (): Promise<StateStore> => {
+      const kv = await openKvStore({ path, binding, readOnly: true });
+      return openStateStore(kv, { readOnly: true });
+    };
+    try {
+      return await this.#once('state-read', open, closeIt);
+    } catch (thrown) {
+      if (!isNotFound(thrown)) throw thrown;
+      const empty = async (): Promise<StateStore> =>
+        openStateStore(await openKvStore({ path, binding: 'memory' }));
+      return this.#once('state-empty', empty, closeIt);
+    }
+  }
+
+  /** Idempotent. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    while (this.#closers.length > 0) await this.#closers.pop()?.();
+  }
+
+  /** A resource that could not be opened is tried again by the next call. */
+  #once<T>(name: string, open: () => Promise<T>, close: (opened: T) => Promise<void>): Promise<T> {
+    if (this.#closed) {
+      throw new FreshetError('STORE_CLOSED', 'the feature store is closed');
+    }
+    const known = this.#open.get(name) as Promise<T> | undefined;
+    if (known !== undefined) return known;
+    const opening = open();
+    this.#open.set(name, opening);
+    this.#closers.push(() => opening.then(close, () => undefined));
+    opening.catch(() => this.#open.delete(name));
+    return opening;
+  }
+}
+
+function closeIt(resource: { close(): Promise<void> }): Promise<void> {
+  return resource.close();
+}
+
+function isNotFound(thrown: unknown): boolean {
+  return thrown instanceof FreshetError && thrown.code === 'STORE_NOT_FOUND';
+}

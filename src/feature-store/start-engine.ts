@@ -1,0 +1,59 @@
+import { recoverSegments } from '../checkpoint/index.ts';
+import type { Catalog } from '../definition/index.ts';
+import { FreshetError } from '../errors.ts';
+import { Materializer } from '../pipeline/index.ts';
+import { planApply } from '../registry/index.ts';
+import { openTask, sourcesByTopic } from './open-task.ts';
+import type { Resources } from './resources.ts';
+
+export interface EngineOptions {
+  /**
+   * Go on behind records that retention removed before they were read; the gap is recorded.
+   * Default false: OFFSET_GAP.
+   */
+  readonly skipGap?: boolean;
+}
+
+/**
+ * Starts reading the topics of all enabled views into the online store and the segments.
+ * @throws FreshetError DEFINITIONS_NOT_APPLIED, STORE_LOCKED, STORE_LOST, LOG_LOCKED, LOG_UNAVAILABLE
+ */
+export async function startEngine(
+  resources: Resources,
+  catalog: Catalog,
+  options: EngineOptions = {},
+): Promise<Materializer> {
+  await requireApplied(resources, catalog);
+  const sources = sourcesByTopic(catalog);
+  if (sources.size === 0) {
+    throw new FreshetError('INVALID_ARGUMENT', 'no enabled view reads a topic', {
+      next: 'Define a view over a topicSource, or load batch history with `freshet materialize`.',
+    });
+  }
+  // The log first: of two engines on one folder the second is to say so before it touches state.
+  const log = await resources.log();
+  await recoverSegments(await resources.state(), await resources.segments());
+  const { engine } = resources.config;
+  const { skipGap = false } = options;
+  return Materializer.start({
+    log,
+    topics: [...sources.keys()],
+    group: engine.group,
+    openTask: (tp) => openTask(resources, catalog, { skipGap }, tp),
+    idleMs: new Map([...sources.values()].map(({ topic, idleMs }) => [topic, idleMs])),
+    clock: resources.clock,
+    batchRecordsMax: engine.batchRecordsMax,
+    batchBytesMax: engine.batchBytesMax,
+  });
+}
+
+async function requireApplied(resources: Resources, catalog: Catalog): Promise<void> {
+  const changes = await planApply(resources.registry, catalog);
+  const open = changes.filter(({ transition }) => transition !== 'UNCHANGED');
+  if (open.length === 0) return;
+  const names = open.map(({ transition, kind, name }) => `${transition} ${kind} "${name}"`);
+  throw new FreshetError(
+    'DEFINITIONS_NOT_APPLIED',
+    `the definitions differ from what is applied: ${names.join(', ')}`,
+  );
+}
