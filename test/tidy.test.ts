@@ -34,6 +34,9 @@ const BANS: readonly Ban[] = [
     mention: /^((setTimeout|setInterval|setImmediate)\(|import (node:)?timers)/,
     places: [
       'src/pipeline/materializer.ts', // waits between attempts
+      'src/log/poll-signal.ts', // ends the wait of a poll
+      'connectors/kafka/', // heartbeats, and waits between attempts
+      'connectors/kafka-dev/child-service.ts', // asks a service whether it is ready
       ...PROGRAMS,
     ],
   },
@@ -50,7 +53,7 @@ const BANS: readonly Ban[] = [
   {
     what: 'the environment',
     mention: /^process\.env$/,
-    places: ['src/config/', 'src/cli/', ...PROGRAMS],
+    places: ['src/config/', 'src/cli/', 'connectors/kafka-dev/', ...PROGRAMS],
   },
 ];
 

@@ -15,11 +15,11 @@ import type {
   TopicSpec,
   Watermarks,
 } from '../../src/log/index.ts';
-import { topicPartitionName } from '../../src/log/index.ts';
-import { AppendSignal } from './append-signal.ts';
-import { decodeBatch, type StoredBatch } from './batch-format.ts';
+import { PollSignal } from '../../src/log/index.ts';
+import type { StoredBatch } from './batch-format.ts';
+import { BatchReader } from './batch-reader.ts';
 import { Groups } from './groups.ts';
-import { baseOffsetOf, batchKey, groupKey } from './log-keys.ts';
+import { groupKey } from './log-keys.ts';
 import { EmbeddedReader, type ReadableLog } from './reader.ts';
 import { enforceRetention, trimBefore } from './retention.ts';
 import { StagedAppends } from './staged-appends.ts';
@@ -46,13 +46,12 @@ export async function openEmbeddedLog(options: EmbeddedLogOptions): Promise<Log>
   const { path, clock = systemClock, binding, readOnly = false } = options;
   try {
     const kv = await openKvStore({ path, readOnly, ...(binding && { binding }) });
-    return new EmbeddedLog(kv, await Topics.load(kv), clock);
+    return new EmbeddedLog(kv, await Topics.load(kv), clock, readOnly);
   } catch (thrown) {
     throw asLogError(thrown, path);
   }
 }
 
-const READ_PAGE_BATCHES = 16;
 const RETENTION_EVERY_MS = 1_000;
 
 interface Append {
@@ -71,31 +70,34 @@ class EmbeddedLog implements Log, ReadableLog {
   readonly #kv: KvStore;
   readonly #topics: Topics;
   readonly #clock: Clock;
+  readonly #readOnly: boolean;
   readonly #groups: Groups;
-  readonly #signal = new AppendSignal();
+  readonly signal = new PollSignal();
   readonly #readers = new Set<EmbeddedReader>();
-  readonly #lastRead = new Map<string, StoredBatch>();
+  readonly #batches: BatchReader;
   readonly #nextPartition = new Map<string, number>();
   readonly #queue: Append[] = [];
   #writing: Promise<void> | null = null;
   #lastChange: Promise<unknown> = Promise.resolve();
   #nextRetentionMs = 0;
-  #closed = false;
+  #closing: Promise<void> | null = null;
 
-  constructor(kv: KvStore, topics: Topics, clock: Clock) {
+  constructor(kv: KvStore, topics: Topics, clock: Clock, readOnly: boolean) {
     this.#kv = kv;
     this.#topics = topics;
+    this.#batches = new BatchReader(kv, topics);
     this.#clock = clock;
+    this.#readOnly = readOnly;
     this.#groups = new Groups((topic) => topics.partitionsOf(topics.require({ topic })));
   }
 
   async assign(cursors: readonly Cursor[]): Promise<LogReader> {
     this.#requireOpen();
     for (const cursor of cursors) this.#topics.require(cursor);
-    const reader: EmbeddedReader = new EmbeddedReader(
-      this,
-      () => void this.#readers.delete(reader),
-    );
+    const reader: EmbeddedReader = new EmbeddedReader(this, {
+      settle: async () => {},
+      onClose: () => void this.#readers.delete(reader),
+    });
     this.#readers.add(reader);
     reader.reassign(cursors, []);
     return reader;
@@ -103,50 +105,61 @@ class EmbeddedLog implements Log, ReadableLog {
 
   async join(membership: GroupMembership): Promise<LogReader> {
     this.#requireOpen();
-    for (const topic of membership.topics) this.#topics.require({ topic });
-    const reader: EmbeddedReader = new EmbeddedReader(this, async () => {
-      this.#readers.delete(reader);
-      await this.#groups.leave(membership.group, reader);
+    const { group, topics } = membership;
+    for (const topic of topics) this.#topics.require({ topic });
+    const reader: EmbeddedReader = new EmbeddedReader(this, {
+      settle: () => this.#groups.settle(group, reader),
+      onClose: () => {
+        this.#readers.delete(reader);
+        this.#groups.leave(group, reader);
+      },
     });
     this.#readers.add(reader);
-    await this.#groups.join(membership, reader);
+    try {
+      await this.#groups.join(membership, reader);
+    } catch (thrown) {
+      await reader.close();
+      throw thrown;
+    }
     return reader;
   }
 
   append(records: readonly ProducedRecord[]): Promise<AppendResult[]> {
     return new Promise((resolve, reject) => {
-      this.#requireOpen();
+      this.#requireWritable();
       this.#queue.push({ records, resolve, reject });
       this.#writing ??= this.#exclusive(() => this.#writeQueue());
     });
   }
 
   async createTopic(spec: TopicSpec): Promise<{ created: boolean }> {
-    this.#requireOpen();
+    this.#requireWritable();
     return this.#exclusive(() => this.#topics.create(spec));
   }
 
   async deleteTopic(topic: string): Promise<void> {
-    this.#requireOpen();
+    this.#requireWritable();
     await this.#exclusive(() => this.#topics.delete(topic));
-    this.#lastRead.clear();
   }
 
   async listTopics(): Promise<string[]> {
+    this.#requireOpen();
     return this.#topics.names();
   }
 
   async describeTopic(topic: string): Promise<TopicDescription> {
+    this.#requireOpen();
     return this.#topics.describe(topic);
   }
 
   async deleteRecordsBefore(tp: TopicPartition, offset: number): Promise<void> {
-    this.#requireOpen();
+    this.#requireWritable();
     const topic = this.#topics.require(tp);
     await this.#exclusive(() => trimBefore(this.#kv, this.#topics, topic, tp.partition, offset));
   }
 
   async watermarks(tps: readonly TopicPartition[]): Promise<Watermarks[]> {
+    this.#requireOpen();
     return tps.map(({ topic, partition }) => ({
       topic,
       partition,
@@ -156,19 +169,26 @@ class EmbeddedLog implements Log, ReadableLog {
 
   /** By halves where timestamps rise; record by record where producers set them. */
   async offsetForTime(tp: TopicPartition, timestampMs: number): Promise<number | null> {
+    this.#requireOpen();
     const { timestampType } = this.#topics.require(tp);
     const { start, end } = this.bounds(tp);
     let from = start;
     if (timestampType === 'LogAppendTime') {
       for (let to = end; from < to; ) {
-        const batch = await this.#batchAt(tp, Math.floor((from + to) / 2));
-        const next = batch.baseOffset + batch.count;
-        if (batch.timestampMs(batch.count - 1) < timestampMs) from = next;
+        const middle = Math.floor((from + to) / 2);
+        const batch = await this.#batches.batchAt(tp, middle);
+        const next = batch === null ? middle + 1 : batch.baseOffset + batch.count;
+        const isOlder = batch === null || batch.timestampMs(batch.count - 1) < timestampMs;
+        if (isOlder) from = next;
         else to = Math.max(from, batch.baseOffset);
       }
     }
     while (from < end) {
-      const batch = await this.#batchAt(tp, from);
+      const batch = await this.#batches.batchAt(tp, from);
+      if (batch === null) {
+        from = this.bounds(tp).start;
+        continue;
+      }
       for (let i = from - batch.baseOffset; i < batch.count; i++) {
         if (batch.timestampMs(i) >= timestampMs) return batch.baseOffset + i;
       }
@@ -181,28 +201,30 @@ class EmbeddedLog implements Log, ReadableLog {
     group: string,
     tps: readonly TopicPartition[],
   ): Promise<(number | null)[]> {
+    this.#requireOpen();
     const keys = tps.map((tp) => groupKey(group, this.#topics.require(tp).id, tp.partition));
     const values = await this.#kv.getMany(keys);
     return values.map((value) => (value === undefined ? null : parse<number>(value)));
   }
 
   async commitOffsets(group: string, cursors: readonly Cursor[]): Promise<void> {
-    this.#requireOpen();
+    this.#requireWritable();
     const batch = new KvBatch();
     for (const cursor of cursors) {
       const { id } = this.#topics.require(cursor);
+      if (this.#groups.fences(group, cursor)) {
+        throw new FreshetError('LOG_FENCED', `another member of group "${group}" reads it`, {
+          where: { topic: cursor.topic, partition: cursor.partition },
+        });
+      }
       batch.put(groupKey(group, id, cursor.partition), json(cursor.offset));
     }
     await this.#kv.write(batch);
   }
 
-  async close(): Promise<void> {
-    if (this.#closed) return;
-    for (const reader of [...this.#readers]) await reader.close();
-    this.#closed = true;
-    this.#signal.notify();
-    await this.#lastChange;
-    await this.#kv.close();
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -218,60 +240,19 @@ class EmbeddedLog implements Log, ReadableLog {
     return this.#topics.require({ topic }).timestampType;
   }
 
-  async read(
+  read(
     tp: TopicPartition,
     offset: number,
     recordsMax: number,
     bytesMax: number,
-  ): Promise<StoredBatch[]> {
-    const first = await this.#batchAt(tp, offset);
-    const batches = [first];
-    let records = first.baseOffset + first.count - offset;
-    let bytes = first.byteLength;
-    const { id } = this.#topics.require(tp);
-    const range = {
-      gte: batchKey(id, tp.partition, first.baseOffset + first.count),
-      lt: batchKey(id, tp.partition + 1, 0),
-      pageSize: READ_PAGE_BATCHES,
-    };
-    if (records >= recordsMax || bytes >= bytesMax) return batches;
-    scan: for await (const page of this.#kv.scan(range)) {
-      for (const [key, value] of page) {
-        const batch = decodeBatch(value, { ...tp, offset: baseOffsetOf(key) });
-        batches.push(batch);
-        records += batch.count;
-        bytes += batch.byteLength;
-        if (records >= recordsMax || bytes >= bytesMax) break scan;
-      }
-    }
-    this.#lastRead.set(topicPartitionName(tp), batches.at(-1) as StoredBatch);
-    return batches;
+  ): Promise<StoredBatch[] | null> {
+    return this.#batches.read(tp, offset, recordsMax, bytesMax);
   }
 
-  appended(ms: number, signal?: AbortSignal): Promise<void> {
-    return this.#signal.wait(ms, signal);
-  }
-
-  /** The stored batch that holds the offset; most reads go on in the batch where the last one ended. */
-  async #batchAt(tp: TopicPartition, offset: number): Promise<StoredBatch> {
-    const last = this.#lastRead.get(topicPartitionName(tp));
-    if (last && last.baseOffset <= offset && offset < last.baseOffset + last.count) return last;
-    const { id } = this.#topics.require(tp);
-    const range = {
-      gte: batchKey(id, tp.partition, 0),
-      lt: batchKey(id, tp.partition, offset + 1),
-      reverse: true,
-      limit: 1,
-    };
-    for await (const page of this.#kv.scan(range)) {
-      for (const [key, value] of page) {
-        const batch = decodeBatch(value, { ...tp, offset: baseOffsetOf(key) });
-        if (offset < batch.baseOffset + batch.count) return batch;
-      }
-    }
-    throw new FreshetError('LOG_CORRUPT', `the log has no record at offset ${offset}`, {
-      where: { ...tp, offset },
-    });
+  async #close(): Promise<void> {
+    for (const reader of [...this.#readers]) await reader.close();
+    await this.#lastChange;
+    await this.#kv.close();
   }
 
   /** One change of topics and positions at a time. */
@@ -285,26 +266,32 @@ class EmbeddedLog implements Log, ReadableLog {
   async #writeQueue(): Promise<void> {
     while (this.#queue.length > 0) {
       const appends = this.#queue.splice(0);
-      const staged = new StagedAppends(this.#topics, this.#nextPartition, this.#clock.nowMs());
-      const accepted = appends.flatMap((append) => {
-        try {
-          return [{ ...append, results: staged.add(append.records) }];
-        } catch (thrown) {
-          append.reject(thrown);
-          return [];
-        }
-      });
       try {
-        await this.#retain();
-        await this.#kv.write(staged.encode(), { sync: true });
-        staged.commit();
-        for (const append of accepted) append.resolve(append.results);
-        this.#signal.notify();
+        await this.#writeTogether(appends);
       } catch (thrown) {
-        for (const append of accepted) append.reject(thrown);
+        for (const append of appends) append.reject(thrown);
       }
     }
     this.#writing = null;
+  }
+
+  async #writeTogether(appends: readonly Append[]): Promise<void> {
+    // First, because it moves the starts of partitions.
+    await this.#retain();
+    const staged = new StagedAppends(this.#topics, this.#nextPartition, this.#clock.nowMs());
+    const accepted: (() => void)[] = [];
+    for (const append of appends) {
+      try {
+        const results = staged.add(append.records);
+        accepted.push(() => append.resolve(results));
+      } catch (thrown) {
+        append.reject(thrown);
+      }
+    }
+    await this.#kv.write(staged.encode(), { sync: true });
+    staged.commit();
+    for (const accept of accepted) accept();
+    this.signal.notify();
   }
 
   async #retain(): Promise<void> {
@@ -315,7 +302,15 @@ class EmbeddedLog implements Log, ReadableLog {
   }
 
   #requireOpen(): void {
-    if (this.#closed) throw new FreshetError('STORE_CLOSED', 'the log is closed');
+    if (this.#closing !== null) throw new FreshetError('STORE_CLOSED', 'the log is closed');
+  }
+
+  #requireWritable(): void {
+    this.#requireOpen();
+    if (!this.#readOnly) return;
+    throw new FreshetError('INVALID_ARGUMENT', 'the log was opened read-only', {
+      next: 'Open the log without `readOnly` to change it.',
+    });
   }
 }
 

@@ -4,66 +4,77 @@ import type { EmbeddedReader } from './reader.ts';
 interface Member {
   readonly membership: GroupMembership;
   readonly reader: EmbeddedReader;
+  /** What it is to have; it gives up and takes over in its own polls. */
+  wanted: readonly TopicPartition[];
 }
 
 /**
  * Consumer groups among the readers of one process: each partition belongs to one member. A member
- * that joins or leaves moves as few partitions as evens them out.
+ * that joins or leaves moves as few partitions as evens them out. A member that does not poll keeps
+ * its partitions.
  */
 export class Groups {
   readonly #groups = new Map<string, Member[]>();
   readonly #partitionsOf: (topic: string) => TopicPartition[];
-  #lastChange: Promise<unknown> = Promise.resolve();
 
   constructor(partitionsOf: (topic: string) => TopicPartition[]) {
     this.#partitionsOf = partitionsOf;
   }
 
-  join(membership: GroupMembership, reader: EmbeddedReader): Promise<void> {
-    return this.#change(async () => {
-      const members = this.#groups.get(membership.group) ?? [];
-      members.push({ membership, reader });
-      this.#groups.set(membership.group, members);
-      await this.#balance(members);
-    });
-  }
-
-  leave(group: string, reader: EmbeddedReader): Promise<void> {
-    return this.#change(async () => {
-      const members = (this.#groups.get(group) ?? []).filter((member) => member.reader !== reader);
-      this.#groups.set(group, members);
-      reader.reassign([], reader.assignment);
-      await this.#balance(members);
-    });
-  }
-
-  /** One change at a time: a revocation must end before the partition goes to another member. */
-  #change(task: () => Promise<void>): Promise<void> {
-    const result = this.#lastChange.then(task);
-    this.#lastChange = result.catch(() => {}); // the caller gets the error
-    return result;
-  }
-
-  async #balance(members: readonly Member[]): Promise<void> {
-    const wanted = assign(members, this.#partitionsOf);
-    const moves = members.map((member, m) => {
-      const next = wanted[m] as TopicPartition[];
-      const { assignment } = member.reader;
-      return {
-        member,
-        removed: assignment.filter((tp) => !includes(next, tp)),
-        added: next.filter((tp) => !includes(assignment, tp)),
-      };
-    });
-    for (const { member, removed } of moves) {
-      if (removed.length === 0) continue;
-      await member.membership.onRevoked(removed);
-      member.reader.reassign([], removed);
+  async join(membership: GroupMembership, reader: EmbeddedReader): Promise<void> {
+    const members = this.#groups.get(membership.group) ?? [];
+    this.#groups.set(membership.group, members);
+    members.push({ membership, reader, wanted: [] });
+    this.#plan(members);
+    try {
+      await this.settle(membership.group, reader);
+    } catch (thrown) {
+      this.leave(membership.group, reader);
+      throw thrown;
     }
-    for (const { member, added } of moves) {
-      if (added.length === 0) continue;
-      const cursors: Cursor[] = await member.membership.onAssigned(added);
-      member.reader.reassign(cursors, []);
+  }
+
+  /** Its partitions are free for the others at once. */
+  leave(group: string, reader: EmbeddedReader): void {
+    const members = this.#groups.get(group) ?? [];
+    const place = members.findIndex((member) => member.reader === reader);
+    if (place < 0) return;
+    members.splice(place, 1);
+    if (members.length === 0) this.#groups.delete(group);
+    reader.reassign([], reader.assignment);
+    this.#plan(members);
+  }
+
+  /** Gives up what is to go, and takes over what nobody has any more. */
+  async settle(group: string, reader: EmbeddedReader): Promise<void> {
+    const members = this.#groups.get(group) ?? [];
+    const member = members.find((candidate) => candidate.reader === reader);
+    if (member === undefined) return;
+    const { membership } = member;
+    const removed = reader.assignment.filter((tp) => !includes(member.wanted, tp));
+    if (removed.length > 0) {
+      await membership.onRevoked(removed);
+      reader.reassign([], removed);
+      for (const other of members) other.reader.wake();
+    }
+    const added = member.wanted.filter((tp) => !members.some((m) => m.reader.owns(tp)));
+    if (added.length === 0) return;
+    const cursors: Cursor[] = await membership.onAssigned(added);
+    // The reader may have been closed while its caller opened the partitions.
+    if (members.includes(member)) reader.reassign(cursors, []);
+  }
+
+  /** Whether the group has members and none of them owns the partition. */
+  fences(group: string, tp: TopicPartition): boolean {
+    const members = this.#groups.get(group) ?? [];
+    return members.length > 0 && !members.some(({ reader }) => reader.owns(tp));
+  }
+
+  #plan(members: readonly Member[]): void {
+    const plans = assign(members, this.#partitionsOf);
+    for (const [m, member] of members.entries()) {
+      member.wanted = plans[m] as TopicPartition[];
+      member.reader.wake();
     }
   }
 }

@@ -2,11 +2,11 @@
  * Keys of the embedded log, big-endian, in a key-value store of its own:
  *
  * ```
- * 'b' | topicId u32 | partition u32 | baseOffset u64    → batch (`batch-format.ts`)
- * 'm' | topicId u32                                     → topic: JSON, its id and settings
- * 'n'                                                   → next topicId: JSON number
- * 'p' | topicId u32 | partition u32                     → JSON { start, next, bytes, lastAppendMs }
- * 'g' | group UTF-8 | 0x00 | topicId u32 | partition u32 → JSON offset
+ * batch key     := 'b' | topicId u32 | partition u32 | baseOffset u64     value: a batch
+ * topic key     := 'm' | topicId u32                                      value: JSON, its id and settings
+ * next key      := 'n'                                                    value: JSON, the next topicId
+ * partition key := 'p' | topicId u32 | partition u32                      value: JSON { start, next, bytes, lastAppendMs }
+ * group key     := 'g' | group UTF-8 | 0x00 | topicId u32 | partition u32 value: JSON offset
  * ```
  */
 export function batchKey(topicId: number, partition: number, baseOffset: number): Uint8Array {

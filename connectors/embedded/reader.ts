@@ -4,6 +4,7 @@ import type {
   LogBatch,
   LogReader,
   PollOptions,
+  PollSignal,
   TopicPartition,
 } from '../../src/log/index.ts';
 import { topicPartitionName } from '../../src/log/index.ts';
@@ -11,17 +12,27 @@ import type { StoredBatch } from './batch-format.ts';
 
 /** What a reader needs of its log. */
 export interface ReadableLog {
+  /** Notified at each append. */
+  readonly signal: PollSignal;
   bounds(tp: TopicPartition): { readonly start: number; readonly end: number };
   timestampType(topic: string): LogBatch['timestampType'];
-  /** Stored batches from the one that holds `offset` on, until the bounds are met. */
+  /**
+   * Stored batches from the one that holds `offset` on, until the bounds are met; null when the
+   * record has been removed meanwhile.
+   */
   read(
     tp: TopicPartition,
     offset: number,
     recordsMax: number,
     bytesMax: number,
-  ): Promise<StoredBatch[]>;
-  /** Resolves at the next append, or when the signal is aborted or `ms` have passed. */
-  appended(ms: number, signal?: AbortSignal): Promise<void>;
+  ): Promise<StoredBatch[] | null>;
+}
+
+/** What a group does for its reader. */
+interface ReaderHooks {
+  /** Before each attempt of a poll. */
+  settle(): Promise<void>;
+  onClose(): void;
 }
 
 const RECORDS_MAX = 8_192;
@@ -31,13 +42,13 @@ export class EmbeddedReader implements LogReader {
   readonly #log: ReadableLog;
   readonly #cursors = new Map<string, { tp: TopicPartition; offset: number }>();
   readonly #paused = new Set<string>();
-  readonly #onClose: () => void | Promise<void>;
-  #generation = 1;
-  #closed = false;
+  readonly #hooks: ReaderHooks;
+  #generation = 0;
+  readonly #closing = new AbortController();
 
-  constructor(log: ReadableLog, onClose: () => void | Promise<void> = () => {}) {
+  constructor(log: ReadableLog, hooks: ReaderHooks) {
     this.#log = log;
-    this.#onClose = onClose;
+    this.#hooks = hooks;
   }
 
   get assignment(): readonly TopicPartition[] {
@@ -48,20 +59,29 @@ export class EmbeddedReader implements LogReader {
     return this.#generation;
   }
 
+  owns(tp: TopicPartition): boolean {
+    return this.#cursors.has(topicPartitionName(tp));
+  }
+
   /** Adds and removes partitions; a new generation. */
   reassign(added: readonly Cursor[], removed: readonly TopicPartition[]): void {
-    for (const tp of removed) this.#cursors.delete(topicPartitionName(tp));
-    for (const cursor of added) this.seek(cursor);
+    for (const tp of removed) {
+      this.#cursors.delete(topicPartitionName(tp));
+      this.#paused.delete(topicPartitionName(tp));
+    }
+    for (const { topic, partition, offset } of added) {
+      const tp = { topic, partition };
+      this.#cursors.set(topicPartitionName(tp), { tp, offset });
+    }
     this.#generation++;
   }
 
   async poll(options: PollOptions = {}): Promise<LogBatch[]> {
+    if (this.#closing.signal.aborted)
+      throw new FreshetError('STORE_CLOSED', 'the reader of the log is closed');
     const { waitMs = 0, signal } = options;
-    this.#requireOpen();
-    const first = await this.#readAll(options);
-    if (first.length > 0 || waitMs === 0 || signal?.aborted) return first;
-    await this.#log.appended(waitMs, signal);
-    return this.#closed ? [] : this.#readAll(options);
+    const stop = signal ? AbortSignal.any([signal, this.#closing.signal]) : this.#closing.signal;
+    return this.#log.signal.poll(() => this.#attempt(options), waitMs, stop);
   }
 
   pause(tps: readonly TopicPartition[]): void {
@@ -70,34 +90,56 @@ export class EmbeddedReader implements LogReader {
 
   resume(tps: readonly TopicPartition[]): void {
     for (const tp of tps) this.#paused.delete(topicPartitionName(tp));
+    this.wake();
   }
 
   seek({ topic, partition, offset }: Cursor): void {
     const tp = { topic, partition };
+    if (!this.owns(tp)) {
+      throw new FreshetError('LOG_FENCED', 'the partition is not assigned to this reader', {
+        where: tp,
+      });
+    }
     this.#cursors.set(topicPartitionName(tp), { tp, offset });
+    this.wake();
+  }
+
+  /** Lets a waiting poll look again. */
+  wake(): void {
+    this.#log.signal.notify();
   }
 
   async close(): Promise<void> {
-    if (this.#closed) return;
-    this.#closed = true;
-    await this.#onClose();
+    if (this.#closing.signal.aborted) return;
+    this.#closing.abort();
+    this.#hooks.onClose();
+    this.#cursors.clear();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
 
+  async #attempt(options: PollOptions): Promise<LogBatch[]> {
+    if (!this.#closing.signal.aborted) await this.#hooks.settle();
+    return this.#readAll(options);
+  }
+
+  /** Cursors move together at the end: a partition that fails takes no records of others with it. */
   async #readAll(options: PollOptions): Promise<LogBatch[]> {
-    const batches: LogBatch[] = [];
+    const read: { cursor: { offset: number }; batch: LogBatch }[] = [];
     for (const [name, cursor] of [...this.#cursors]) {
       if (this.#paused.has(name)) continue;
       const batch = await this.#readOne(cursor.tp, cursor.offset, options);
-      // A seek or a revocation while the read was under way wins.
-      if (batch === null || this.#cursors.get(name) !== cursor) continue;
-      cursor.offset = batch.nextOffset;
-      batches.push(batch);
+      if (batch !== null) read.push({ cursor, batch });
     }
-    return batches;
+    // A seek, pause or close while a read was under way wins.
+    const current = read.filter(({ cursor, batch }) => {
+      const name = topicPartitionName(batch);
+      return this.#cursors.get(name) === cursor && !this.#paused.has(name);
+    });
+    for (const { cursor, batch } of current) cursor.offset = batch.nextOffset;
+    return current.map(({ batch }) => batch);
   }
 
   async #readOne(
@@ -106,28 +148,25 @@ export class EmbeddedReader implements LogReader {
     options: PollOptions,
   ): Promise<LogBatch | null> {
     const { start, end } = this.#log.bounds(tp);
-    const where = { ...tp, offset };
-    if (offset < start) {
-      throw new FreshetError(
-        'OFFSET_GAP',
-        `records ${offset} to ${start - 1} were removed before they were read`,
-        { where },
-      );
-    }
-    if (offset > end) {
-      throw new FreshetError('OFFSET_RESET', `the log ends at ${end}, before the cursor`, {
-        where,
-      });
-    }
+    requireWithin(tp, offset, start, end);
     if (offset === end) return null;
     const recordsMax = options.maxRecords ?? RECORDS_MAX;
     const bytesMax = options.maxBytes ?? BYTES_MAX;
     const stored = await this.#log.read(tp, offset, recordsMax, bytesMax);
+    if (stored === null) return this.#readOne(tp, offset, options);
     return toLogBatch(tp, offset, stored, { recordsMax, bytesMax, start, end }, this.#log);
   }
+}
 
-  #requireOpen(): void {
-    if (this.#closed) throw new FreshetError('STORE_CLOSED', 'the reader of the log is closed');
+function requireWithin(tp: TopicPartition, offset: number, start: number, end: number): void {
+  const where = { ...tp, offset };
+  if (offset < start) {
+    const what = `records ${offset} to ${start - 1} were removed before they were read`;
+    throw new FreshetError('OFFSET_GAP', what, { where });
+  }
+  if (offset > end) {
+    const what = `the log ends at ${end}, before the cursor`;
+    throw new FreshetError('OFFSET_RESET', what, { where });
   }
 }
 

@@ -87,8 +87,9 @@ export class Topics {
     this.#states.set(stateName(topic.id, partition), state);
   }
 
-  /** @throws FreshetError TOPIC_MISMATCH naming what differs */
+  /** @throws FreshetError TOPIC_MISMATCH naming what differs, INVALID_ARGUMENT */
   async create(spec: TopicSpec): Promise<{ created: boolean }> {
+    requirePossible(spec);
     const wanted = {
       topic: spec.topic,
       partitions: spec.partitions,
@@ -145,6 +146,16 @@ export class Topics {
       if (value !== undefined) this.commit(topic, p, parse<PartitionState>(value));
     }
   }
+}
+
+/** The rules are Kafka's, so that a repository can move to it. */
+function requirePossible({ topic, partitions }: TopicSpec): void {
+  const isName = /^[\w.-]{1,249}$/.test(topic) && topic !== '.' && topic !== '..';
+  const isCount = Number.isSafeInteger(partitions) && partitions > 0;
+  if (isName && isCount) return;
+  const what = isName ? `${partitions} partitions are impossible` : `"${topic}" cannot be a topic`;
+  const next = 'A topic has 1 to 249 letters, digits, dots, dashes or underscores, and partitions.';
+  throw new FreshetError('INVALID_ARGUMENT', what, { where: { topic }, next });
 }
 
 function requireSame(found: Topic, wanted: Omit<Topic, 'id'>): void {

@@ -16,3 +16,4 @@ export {
   topicPartitionName,
   type Watermarks,
 } from './log.ts';
+export { PollSignal } from './poll-signal.ts';

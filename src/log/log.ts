@@ -14,10 +14,16 @@ export interface Log extends AsyncDisposable {
   /** A reader whose partitions the group decides. */
   join(membership: GroupMembership): Promise<LogReader>;
 
-  /** Appends in order per partition; resolves when the log has the records as `acks: all` means it. */
+  /**
+   * Appends in order per partition; resolves when the log has the records as `acks: all` means it.
+   * @throws FreshetError TOPIC_UNKNOWN, RECORD_TOO_LARGE, LOG_UNAVAILABLE
+   */
   append(records: readonly ProducedRecord[]): Promise<AppendResult[]>;
 
-  /** Creates what is not there. An existing topic that differs: TOPIC_MISMATCH naming what differs. */
+  /**
+   * Creates what is not there.
+   * @throws FreshetError TOPIC_MISMATCH naming what differs, INVALID_ARGUMENT for an impossible topic
+   */
   createTopic(spec: TopicSpec): Promise<{ readonly created: boolean }>;
   deleteTopic(topic: string): Promise<void>;
   listTopics(): Promise<string[]>;
@@ -33,6 +39,7 @@ export interface Log extends AsyncDisposable {
 
   /** Advisory positions of a group; null where nothing was committed. */
   committedOffsets(group: string, tps: readonly TopicPartition[]): Promise<(number | null)[]>;
+  /** @throws FreshetError LOG_FENCED when the group has members and none of this log owns the partition */
   commitOffsets(group: string, cursors: readonly Cursor[]): Promise<void>;
 
   /** Idempotent; closes its readers. */
@@ -43,13 +50,16 @@ export interface Log extends AsyncDisposable {
 export interface LogReader extends AsyncDisposable {
   readonly assignment: readonly TopicPartition[];
   /**
-   * The next batches, at most one a partition; empty after `waitMs` without records.
-   * @throws FreshetError OFFSET_GAP when a cursor lies below the log's start, OFFSET_RESET above its end
+   * The next batches, at most one a partition; empty after `waitMs` without records, or once
+   * aborted. A poll that throws has moved no cursor.
+   * @throws FreshetError OFFSET_GAP when a cursor lies below the log's start, OFFSET_RESET above
+   *   its end; both name the partition, and the others can be read once it is paused or sought
    */
   poll(options?: PollOptions): Promise<LogBatch[]>;
-  /** Stops delivery of these partitions; positions stay. */
+  /** Stops delivery of these partitions; positions stay. A partition that leaves and comes back is not paused. */
   pause(tps: readonly TopicPartition[]): void;
   resume(tps: readonly TopicPartition[]): void;
+  /** @throws FreshetError LOG_FENCED for a partition that is not assigned */
   seek(cursor: Cursor): void;
   /** Rises with each assignment; compare before a commit so that a zombie changes nothing. */
   readonly generation: number;
@@ -59,10 +69,19 @@ export interface LogReader extends AsyncDisposable {
 export interface GroupMembership {
   readonly group: string;
   readonly topics: readonly string[];
-  /** Called with new partitions before their first fetch; answers with where to start. */
+  /** Called by `join` or a `poll` with new partitions before their first fetch; answers with where to start. */
   onAssigned(tps: readonly TopicPartition[]): Cursor[] | Promise<Cursor[]>;
-  /** Called before partitions go to another member; finish their batch here. */
+  /**
+   * Called before partitions go to another member, from inside a `poll`: so between two batches,
+   * which the caller has finished. They are still assigned, and go when this resolves. Not called
+   * by `close`.
+   */
   onRevoked(tps: readonly TopicPartition[]): Promise<void>;
+  /**
+   * Called from inside a `poll` when the group went on without this member, so that partitions may
+   * have another owner already: nothing may be written for them. Default: as `onRevoked`.
+   */
+  onLost?(tps: readonly TopicPartition[]): Promise<void>;
 }
 
 export interface PollOptions {

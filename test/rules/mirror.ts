@@ -15,6 +15,11 @@ export interface Shared {
 /** Files without a test of their own, by the test that covers them; a folder ends in a slash. */
 export const sharedTests: readonly Shared[] = [
   {
+    test: 'test/embedded/rocksdb-native.test.ts',
+    covers: ['connectors/embedded/', 'src/log/log.ts'],
+    because: 'the suite of all logs asks for what its parts do together',
+  },
+  {
     test: 'test/config/config.test.ts',
     covers: ['src/config/config-schema.ts', 'src/config/parse-config.ts'],
     because: 'a key is right when the text of a file with it is read right',
