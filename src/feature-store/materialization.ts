@@ -94,11 +94,17 @@ function chooseViews(
   names: readonly string[] | undefined,
 ): { view: FeatureView; source: ParquetSource }[] {
   const views =
-    names?.map((name) => requireView(catalog, name)) ??
+    names?.flatMap((name) => viewsOf(catalog, name)) ??
     [...catalog.views.values()].filter(
       ({ online, enabled, batchSource }) => online && enabled && batchSource !== null,
     );
   return views.map((view) => ({ view, source: requireMaterializable(view) }));
+}
+
+/** The view of the name; of an on-demand view those that it computes from. */
+function viewsOf(catalog: Catalog, name: string): FeatureView[] {
+  const onDemand = catalog.onDemandViews.get(name);
+  return onDemand?.projections.map(({ view }) => view) ?? [requireView(catalog, name)];
 }
 
 function requireMaterializable(view: FeatureView): ParquetSource {
