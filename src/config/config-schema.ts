@@ -43,11 +43,11 @@ const kafkaLog = z.strictObject({
     .default(null),
 });
 
+export const PROJECT_NAME = /^[A-Za-z][A-Za-z0-9_-]{0,63}$/;
+
 /** Every key of `freshet.yaml`, with its default. Only `project` has none. */
 export const CONFIG_SCHEMA = z.strictObject({
-  project: z
-    .string()
-    .regex(/^[A-Za-z][A-Za-z0-9_-]{0,63}$/, 'must be a letter, then letters, digits, _ and -'),
+  project: z.string().regex(PROJECT_NAME, 'must be a letter, then letters, digits, _ and -'),
   registry: z.strictObject({ path: path.default('data/registry.json') }).prefault({}),
   log: z.discriminatedUnion('type', [embeddedLog, kafkaLog]).prefault({ type: 'embedded' }),
   onlineStore: z

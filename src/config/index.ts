@@ -11,4 +11,5 @@ export {
   type OfflineStoreConfig,
   type SchemaRegistryConfig,
 } from './config.ts';
+export { type InitRepositoryOptions, initRepository } from './init-repository.ts';
 export { type LoadRepositoryOptions, loadRepository } from './load-repository.ts';
