@@ -1,6 +1,7 @@
-import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, realpath, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { loadRepository } from '../../src/config/index.ts';
 import * as definition from '../../src/definition/index.ts';
@@ -100,6 +101,18 @@ export default rides;
     const [driver] = await loadRepository(repoDir, { freshet: { entity } });
     expect(driver).toMatchObject({ spec: made[0] });
     expect(made).toHaveLength(1);
+  });
+
+  it('gives the files this package as it runs, by its name and by its path', async () => {
+    const index = fileURLToPath(new URL('../../src/index.ts', import.meta.url));
+    await write({
+      'features.ts': `
+import { entity, FreshetError } from 'freshet';
+import { entity as byPath } from './${relative(await realpath(repoDir), index)}';
+if (entity !== byPath) throw new Error('two copies');
+throw new FreshetError('SOURCE_NOT_FOUND', 'known by its class');`,
+    });
+    await expect(loadRepository(repoDir)).rejects.toMatchObject({ code: 'SOURCE_NOT_FOUND' });
   });
 
   it('reads the files anew each time, also those they import', async () => {
