@@ -3,12 +3,15 @@
  * date. It pulls: the next batches are asked for when the last ones are committed, so what is in
  * memory is bounded by one poll (`batchRecordsMax` and `batchBytesMax` a partition) and one
  * segment buffer a partition (the cut policy).
+ *
+ * A partition that fails and can be mended is suspended: its task is discarded, the others go on,
+ * and after a pause it is opened again from its stored positions. All other failures stop the engine.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { resumeOffset } from '../checkpoint/index.ts';
 import type { Clock } from '../core/clock.ts';
 import { BATCH_BYTES_MAX, BATCH_RECORDS_MAX, RETRY_MS_MAX, RETRY_MS_MIN } from '../core/limits.ts';
-import { FreshetError, toFreshetError } from '../errors.ts';
+import { type ErrorCode, FreshetError } from '../errors.ts';
 import {
   type Cursor,
   type Log,
@@ -17,6 +20,7 @@ import {
   type TopicPartition,
   topicPartitionName,
 } from '../log/index.ts';
+import type { SegmentEntry } from '../segment/index.ts';
 import { channels } from '../telemetry/index.ts';
 import type { PartitionTask } from './partition-task.ts';
 
@@ -29,6 +33,11 @@ export interface MaterializerOptions {
   /** By topic: a partition without records for this long is declared idle. */
   readonly idleMs: ReadonlyMap<string, number>;
   readonly clock: Clock;
+  /**
+   * Goes on at the log's start behind records that retention removed before they were read; the gap
+   * is recorded. Default false: OFFSET_GAP.
+   */
+  readonly skipGap?: boolean;
   /** Records a partition and poll. Default 8,192. */
   readonly batchRecordsMax?: number;
   /** Value bytes a partition and poll. Default 16 MiB. */
@@ -47,6 +56,8 @@ export interface PartitionStatus extends TopicPartition {
   readonly rejected: number;
   readonly late: Readonly<Record<string, number>>;
   readonly idle: boolean;
+  /** When a suspended partition is opened again, in milliseconds; null while all is well. */
+  readonly retryAtMs: number | null;
 }
 
 interface Partition {
@@ -55,7 +66,10 @@ interface Partition {
   end: number;
   lastRecordMs: number;
   idle: boolean;
+  /** Failures in a row. */
   failures: number;
+  /** Null unless suspended. */
+  retryAtMs: number | null;
 }
 
 const POLL_WAIT_MS = 250;
@@ -64,7 +78,6 @@ export class Materializer {
   readonly #options: MaterializerOptions;
   readonly #partitions = new Map<string, Partition>();
   readonly #stopping = new AbortController();
-  #reader: LogReader | null = null;
   #finished: Promise<void> = Promise.resolve();
   #pollFailures = 0;
 
@@ -75,13 +88,14 @@ export class Materializer {
   /** Joins the group and starts reading. */
   static async start(options: MaterializerOptions): Promise<Materializer> {
     const engine = new Materializer(options);
-    engine.#reader = await options.log.join({
+    const reader = await options.log.join({
       group: options.group,
       topics: options.topics,
       onAssigned: (tps) => engine.#assign(tps),
       onRevoked: (tps) => engine.#revoke(tps),
+      onLost: (tps) => engine.#drop(tps),
     });
-    engine.#finished = engine.#run(engine.#reader);
+    engine.#finished = engine.#run(reader);
     engine.#finished.catch(() => {}); // whoever awaits `finished` or `stop` gets the error
     return engine;
   }
@@ -97,14 +111,17 @@ export class Materializer {
     await this.#finished;
   }
 
-  /** Resolves when what was in this engine's partitions at the time of the call is in state. */
+  /**
+   * Resolves when what was in this engine's partitions at the time of the call is in state, and read
+   * for the segments: `stop` then leaves nothing to read.
+   */
   async caughtUp(): Promise<void> {
     const ends = await this.#options.log.watermarks(await this.#allPartitions());
     const behind = (): boolean =>
       this.#partitions.size === 0 ||
       ends.some(({ end, ...tp }) => {
         const found = this.#partitions.get(topicPartitionName(tp));
-        return found !== undefined && found.task.checkpoint.positions.applied < end;
+        return found !== undefined && (found.retryAtMs !== null || found.task.nextOffset < end);
       });
     while (behind() && !this.#stopping.signal.aborted) {
       await Promise.race([this.#finished, sleep(5)]);
@@ -113,29 +130,41 @@ export class Materializer {
   }
 
   status(): PartitionStatus[] {
-    return [...this.#partitions.values()].map(({ tp, task, end, idle }) => {
+    return [...this.#partitions.values()].map(({ tp, task, end, idle, retryAtMs }) => {
       const { applied, sealed, counters } = task.checkpoint.positions;
       const { streamTimeUs } = task;
       const lagRecords = Math.max(0, end - applied);
-      return { ...tp, applied, sealed, end, lagRecords, streamTimeUs, ...counters, idle };
+      return {
+        ...tp,
+        applied,
+        sealed,
+        end,
+        lagRecords,
+        streamTimeUs,
+        ...counters,
+        idle,
+        retryAtMs,
+      };
     });
   }
 
   async #run(reader: LogReader): Promise<void> {
     try {
       while (!this.#stopping.signal.aborted) {
+        await this.#reopenDue(reader);
         const batches = await this.#poll(reader);
-        await Promise.all(batches.map((batch) => this.#process(reader, batch)));
-        await this.#cutOld();
+        await settleAll(batches.map((batch) => this.#process(reader, batch)));
+        await this.#cutDue(reader);
         this.#noticeIdle();
       }
-      await Promise.all(
-        [...this.#partitions.values()].map((partition) => this.#sealAndCommit(partition)),
-      );
+      await settleAll(this.#all.map((partition) => this.#publish(partition)));
     } finally {
-      await this.#release();
-      await reader.close();
+      await this.#release(reader);
     }
+  }
+
+  get #all(): Partition[] {
+    return [...this.#partitions.values()];
   }
 
   async #poll(reader: LogReader): Promise<LogBatch[]> {
@@ -143,90 +172,157 @@ export class Materializer {
       const batches = await reader.poll({
         maxRecords: this.#options.batchRecordsMax ?? BATCH_RECORDS_MAX,
         maxBytes: this.#options.batchBytesMax ?? BATCH_BYTES_MAX,
-        waitMs: POLL_WAIT_MS,
+        waitMs: this.#pollWaitMs(),
         signal: this.#stopping.signal,
       });
       this.#pollFailures = 0;
       return batches;
     } catch (thrown) {
-      const error = toFreshetError(thrown, 'LOG_UNAVAILABLE');
-      if (!error.retriable) throw error;
-      await this.#wait(error, null, ++this.#pollFailures);
+      const partition = this.#partitionOf(thrown);
+      if (partition !== null && this.#mayBeSkipped(thrown)) {
+        await this.#mend(reader, partition, thrown);
+      } else {
+        await this.#waitForLog(thrown);
+      }
       return [];
     }
   }
 
+  /** No longer than until the next suspended partition is due. */
+  #pollWaitMs(): number {
+    const nowMs = this.#options.clock.nowMs();
+    const waits = this.#all.map(({ retryAtMs }) => (retryAtMs ?? Number.POSITIVE_INFINITY) - nowMs);
+    return Math.max(0, Math.min(POLL_WAIT_MS, ...waits));
+  }
+
   async #process(reader: LogReader, batch: LogBatch): Promise<void> {
     const partition = this.#partitions.get(topicPartitionName(batch));
-    if (partition === undefined) return; // revoked while the poll was under way
+    if (partition === undefined) return; // given away while the poll was under way
     const { clock } = this.#options;
     const startMs = clock.nowMs();
-    const sealedBefore = partition.task.checkpoint.positions.sealed;
     partition.end = batch.highWatermark;
     partition.lastRecordMs = startMs;
-    try {
-      await partition.task.process(batch);
-      partition.failures = 0;
-    } catch (thrown) {
-      await this.#recover(reader, partition, thrown);
-      return;
-    }
-    await this.#commitSealed(partition, sealedBefore);
-    channels.batch.publish({
-      ...partition.tp,
-      records: batch.count,
-      nextOffset: batch.nextOffset,
-      highWatermark: batch.highWatermark,
-      durationMs: clock.nowMs() - startMs,
+    await this.#orMend(reader, partition, async () => {
+      await this.#tell(partition, await partition.task.process(batch));
+      channels.batch.publish({
+        ...partition.tp,
+        records: batch.count,
+        nextOffset: batch.nextOffset,
+        highWatermark: batch.highWatermark,
+        durationMs: clock.nowMs() - startMs,
+      });
     });
   }
 
-  /** Opens the partition anew from its positions and reads on after a pause; fatal errors stop the engine. */
-  async #recover(reader: LogReader, partition: Partition, thrown: unknown): Promise<void> {
-    if (!(thrown instanceof FreshetError) || !thrown.retriable) throw thrown;
-    await partition.task.discard();
-    await this.#wait(thrown, partition.tp, ++partition.failures);
-    partition.task = await this.#options.openTask(partition.tp);
-    reader.seek({ ...partition.tp, offset: partition.task.nextOffset });
-  }
-
-  async #wait(error: FreshetError, tp: TopicPartition | null, failures: number): Promise<void> {
-    const waitMs = Math.min(RETRY_MS_MAX, RETRY_MS_MIN * 2 ** Math.min(failures - 1, 16));
-    const { code, message } = error;
-    const where = { topic: tp?.topic ?? null, partition: tp?.partition ?? null };
-    channels.retry.publish({ ...where, code, reason: message, waitMs });
-    await sleep(waitMs, undefined, { signal: this.#stopping.signal }).catch(() => {});
-  }
-
-  async #cutOld(): Promise<void> {
-    for (const partition of this.#partitions.values()) {
-      if (partition.task.cutIsDue) await this.#sealAndCommit(partition);
+  async #cutDue(reader: LogReader): Promise<void> {
+    for (const partition of this.#all) {
+      if (partition.task.isSpent || !partition.task.cutIsDue) continue;
+      await this.#orMend(reader, partition, () => this.#publish(partition));
     }
   }
 
-  async #sealAndCommit(partition: Partition): Promise<void> {
-    const before = partition.task.checkpoint.positions.sealed;
-    await partition.task.seal();
-    await this.#commitSealed(partition, before);
+  async #publish(partition: Partition): Promise<void> {
+    // What a spent task buffered is read again from the stored positions.
+    if (!partition.task.isSpent) await this.#tell(partition, await partition.task.seal());
   }
 
   /** Step 5 of a segment: the group's offset is `sealed`, never `applied`, and only advisory. */
-  async #commitSealed(partition: Partition, sealedBefore: number): Promise<void> {
-    const { sealed, applied } = partition.task.checkpoint.positions;
-    if (sealed === sealedBefore) return;
-    const cursor = { ...partition.tp, offset: Math.min(sealed, applied) };
-    await this.#options.log.commitOffsets(this.#options.group, [cursor]);
-    channels.segment.publish({
-      ...partition.tp,
-      startOffset: sealedBefore,
-      endOffset: sealed,
-      rows: sealed - sealedBefore,
-    });
+  async #tell(partition: Partition, published: readonly SegmentEntry[]): Promise<void> {
+    const { tp, task } = partition;
+    for (const { startOffset, endOffset, rowCount } of published) {
+      channels.segment.publish({ ...tp, startOffset, endOffset, rows: rowCount });
+    }
+    if (published.length === 0) return;
+    const cursor = { ...tp, offset: resumeOffset(task.checkpoint.positions) };
+    try {
+      await this.#options.log.commitOffsets(this.#options.group, [cursor]);
+    } catch (thrown) {
+      // Nothing depends on it, and the next segment commits a higher one.
+      if (!canRetry(thrown) && !hasCode(thrown, 'LOG_FENCED')) throw thrown;
+      tellRetry(thrown as FreshetError, tp, 0);
+    }
+  }
+
+  async #orMend(reader: LogReader, partition: Partition, work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+      // A cut that failed is still to be made: reading its rows again is no success.
+      if (partition.task.checkpoint.positions.intent === null) partition.failures = 0;
+    } catch (thrown) {
+      await this.#mend(reader, partition, thrown);
+    }
+  }
+
+  /** Skips a gap where that is asked for; suspends the partition; or throws what stops the engine. */
+  async #mend(reader: LogReader, partition: Partition, thrown: unknown): Promise<void> {
+    let failure = thrown;
+    if (this.#mayBeSkipped(failure)) {
+      try {
+        return await this.#skipGap(reader, partition, failure);
+      } catch (again) {
+        failure = again;
+      }
+    }
+    if (!canRetry(failure)) throw failure;
+    await partition.task.discard();
+    const waitMs = retryWaitMs(++partition.failures);
+    partition.retryAtMs = this.#options.clock.nowMs() + waitMs;
+    reader.pause([partition.tp]);
+    tellRetry(failure, partition.tp, waitMs);
+  }
+
+  async #reopenDue(reader: LogReader): Promise<void> {
+    const nowMs = this.#options.clock.nowMs();
+    for (const partition of this.#all) {
+      if (partition.retryAtMs === null || partition.retryAtMs > nowMs) continue;
+      await this.#orMend(reader, partition, async () => {
+        await this.#reopen(reader, partition);
+        partition.retryAtMs = null;
+        reader.resume([partition.tp]);
+      });
+    }
+  }
+
+  async #reopen(reader: LogReader, partition: Partition): Promise<void> {
+    partition.task = await this.#open(partition.tp);
+    reader.seek({ ...partition.tp, offset: partition.task.nextOffset });
+  }
+
+  #mayBeSkipped(thrown: unknown): boolean {
+    return this.#options.skipGap === true && hasCode(thrown, 'OFFSET_GAP');
+  }
+
+  async #skipGap(reader: LogReader, partition: Partition, thrown: unknown): Promise<void> {
+    const { tp, task } = partition;
+    const [marks] = await this.#options.log.watermarks([tp]);
+    await this.#publish(partition); // what was read before the gap is no part of it
+    const nowMs = this.#options.clock.nowMs();
+    const gaps = await task.checkpoint.skipGap(marks?.start ?? 0, nowMs);
+    if (gaps.length === 0) throw thrown;
+    await task.discard();
+    await this.#reopen(reader, partition);
+    const fromOffset = Math.min(...gaps.map((gap) => gap.fromOffset));
+    channels.gap.publish({ ...tp, fromOffset, toOffset: partition.task.nextOffset });
+  }
+
+  /** The assigned partition that a failure names, if it names one. */
+  #partitionOf(thrown: unknown): Partition | null {
+    if (!(thrown instanceof FreshetError)) return null;
+    const { topic, partition } = thrown.where;
+    if (topic === undefined || partition === undefined) return null;
+    return this.#partitions.get(topicPartitionName({ topic, partition })) ?? null;
+  }
+
+  async #waitForLog(thrown: unknown): Promise<void> {
+    if (!canRetry(thrown)) throw thrown;
+    const waitMs = retryWaitMs(++this.#pollFailures);
+    tellRetry(thrown, null, waitMs);
+    await sleep(waitMs, undefined, { signal: this.#stopping.signal }).catch(() => {}); // stopping
   }
 
   #noticeIdle(): void {
     const nowMs = this.#options.clock.nowMs();
-    for (const partition of this.#partitions.values()) {
+    for (const partition of this.#all) {
       const idleMs = this.#options.idleMs.get(partition.tp.topic) ?? Number.POSITIVE_INFINITY;
       const idle = nowMs - partition.lastRecordMs > idleMs;
       if (idle === partition.idle) continue;
@@ -236,32 +332,57 @@ export class Materializer {
   }
 
   async #assign(tps: readonly TopicPartition[]): Promise<Cursor[]> {
-    return Promise.all(
-      tps.map(async (tp) => {
-        const task = await this.#options.openTask(tp);
-        const nowMs = this.#options.clock.nowMs();
-        const opened = { tp, task, end: 0, lastRecordMs: nowMs, idle: false, failures: 0 };
-        this.#partitions.set(topicPartitionName(tp), opened);
-        const nextOffset = resumeOffset(task.checkpoint.positions);
-        channels.assigned.publish({ ...tp, nextOffset });
-        return { ...tp, offset: nextOffset };
-      }),
-    );
+    const tasks = await Promise.all(tps.map((tp) => this.#open(tp)));
+    return tasks.map((task, i) => {
+      const tp = tps[i] as TopicPartition;
+      const lastRecordMs = this.#options.clock.nowMs();
+      const state = { end: 0, lastRecordMs, idle: false, failures: 0, retryAtMs: null };
+      this.#partitions.set(topicPartitionName(tp), { tp, task, ...state });
+      channels.assigned.publish({ ...tp, nextOffset: task.nextOffset });
+      return { ...tp, offset: task.nextOffset };
+    });
   }
 
-  /** Called between two batches of these partitions: publishes what they buffered. */
+  async #open(tp: TopicPartition): Promise<PartitionTask> {
+    const task = await this.#options.openTask(tp);
+    await task.dispatchOutbox();
+    return task;
+  }
+
+  /** Called between two batches: publishes what the partitions have buffered. */
   async #revoke(tps: readonly TopicPartition[]): Promise<void> {
     for (const tp of tps) {
       const partition = this.#partitions.get(topicPartitionName(tp));
       if (partition === undefined) continue;
-      await this.#sealAndCommit(partition);
+      try {
+        await this.#publish(partition);
+      } catch (thrown) {
+        // The next owner reads the rows again, and makes the same cut.
+        if (!canRetry(thrown)) throw thrown;
+        tellRetry(thrown, tp, 0);
+      }
+    }
+    await this.#drop(tps);
+  }
+
+  /** Forgets partitions without writing anything for them. */
+  async #drop(tps: readonly TopicPartition[]): Promise<void> {
+    for (const tp of tps) {
+      const partition = this.#partitions.get(topicPartitionName(tp));
+      if (partition === undefined) continue;
       this.#partitions.delete(topicPartitionName(tp));
+      await partition.task.discard();
       channels.revoked.publish({ ...tp, nextOffset: partition.task.nextOffset });
     }
   }
 
-  async #release(): Promise<void> {
-    for (const partition of this.#partitions.values()) await partition.task.discard();
+  /** The partitions stay listed, so that the last status can be asked for. */
+  async #release(reader: LogReader): Promise<void> {
+    try {
+      for (const partition of this.#all) await partition.task.discard();
+    } finally {
+      await reader.close();
+    }
   }
 
   async #allPartitions(): Promise<TopicPartition[]> {
@@ -272,4 +393,27 @@ export class Materializer {
       Array.from({ length: partitions }, (_, partition) => ({ topic, partition })),
     );
   }
+}
+
+/** Waits for all, then throws the first failure: nothing is left running behind it. */
+async function settleAll(works: readonly Promise<void>[]): Promise<void> {
+  const results = await Promise.allSettled(works);
+  for (const result of results) if (result.status === 'rejected') throw result.reason;
+}
+
+function canRetry(thrown: unknown): thrown is FreshetError {
+  return thrown instanceof FreshetError && thrown.retriable;
+}
+
+function hasCode(thrown: unknown, code: ErrorCode): boolean {
+  return thrown instanceof FreshetError && thrown.code === code;
+}
+
+function retryWaitMs(failures: number): number {
+  return Math.min(RETRY_MS_MAX, RETRY_MS_MIN * 2 ** Math.min(failures - 1, 16));
+}
+
+function tellRetry(error: FreshetError, tp: TopicPartition | null, waitMs: number): void {
+  const where = { topic: tp?.topic ?? null, partition: tp?.partition ?? null };
+  channels.retry.publish({ ...where, code: error.code, reason: error.message, waitMs });
 }

@@ -1,7 +1,8 @@
 /**
  * The flow of one partition: records → decode → stream time → newest rows and segment → commit.
  * One call of `process` is one micro-batch; the step numbers are those of
- * `checkpoint/partition-checkpoint.ts`. A task that threw is spent: discard it and open another.
+ * `checkpoint/partition-checkpoint.ts`. A task that threw in the middle of a change is spent: what it
+ * holds may be half of something. Discard it and open another.
  */
 import {
   type Counters,
@@ -10,6 +11,7 @@ import {
   resumeOffset,
 } from '../checkpoint/index.ts';
 import type { Reject, RowDecoder } from '../codec/index.ts';
+import { assert } from '../core/assert.ts';
 import type { Clock } from '../core/clock.ts';
 import { firstAtOrAbove, type RowBatch, sliceRows } from '../core/row-batch.ts';
 import { RANK_STREAM } from '../core/row-order.ts';
@@ -56,6 +58,7 @@ export class PartitionTask {
   #bufferedEnd: number;
   #bufferedSinceMs: number;
   #lateByUs = new Float64Array(0);
+  #isSpent = false;
 
   constructor(options: PartitionTaskOptions) {
     const { positions } = options.checkpoint;
@@ -82,46 +85,87 @@ export class PartitionTask {
     return this.#expectedOffset;
   }
 
-  async process(batch: LogBatch): Promise<void> {
-    const { checkpoint, decoder } = this.#options;
-    requireContiguous(batch, this.#expectedOffset); // 1
-    const { rows, rejects } = await decoder.decode(batch);
-    if (batch.nextOffset > checkpoint.positions.applied) {
-      const state = new KvBatch();
-      const counters = await this.#applyRows(batch, rows, rejects, state); // 2
-      await this.#appendRows(rows, batch.nextOffset); // 3
-      await checkpoint.commitBatch(state, {
-        applied: batch.nextOffset,
-        appliedMaxEventTimeUs: this.#appliedClock.maxEventTimeUs,
-        outbox: this.#deadLetters(batch, rejects),
-        counters,
-      }); // 4
-      await checkpoint.dispatchOutbox(this.#options.log); // 5
-    } else {
-      await this.#appendRows(rows, batch.nextOffset);
-    }
-    this.#expectedOffset = batch.nextOffset;
-    if (this.#cutIsDue()) await this.seal();
+  /** Whether this task can do nothing more: it threw, or was discarded. */
+  get isSpent(): boolean {
+    return this.#isSpent;
   }
 
-  /** Publishes what is buffered as a segment; null when nothing is. */
-  async seal(): Promise<SegmentEntry | null> {
-    const { checkpoint } = this.#options;
-    if (this.#bufferedEnd <= checkpoint.positions.sealed) return null;
-    // A cut that a crash interrupted keeps its end: it is sealed when its rows have been read again.
-    if (checkpoint.positions.intent !== null && checkpoint.positions.intent !== this.#bufferedEnd) {
-      return null;
-    }
-    return this.#sealAt(this.#bufferedEnd);
+  /** Appends the dead letters that an earlier task committed and did not append. */
+  async dispatchOutbox(): Promise<void> {
+    await this.#change(() => this.checkpoint.dispatchOutbox(this.#options.log));
+  }
+
+  /**
+   * One micro-batch; answers with the segments that were published on the way.
+   * @throws FreshetError OFFSET_GAP when retention removed records that were not read; the task is
+   * as it was
+   */
+  async process(batch: LogBatch): Promise<SegmentEntry[]> {
+    requireContiguous(batch, this.#expectedOffset); // 1
+    return this.#change(async () => {
+      const { rows, rejects } = await this.#options.decoder.decode(batch);
+      const published: SegmentEntry[] = [];
+      if (batch.nextOffset > this.checkpoint.positions.applied) {
+        await this.#applyBatch(batch, rows, rejects, published);
+      } else {
+        await this.#appendRows(rows, batch.nextOffset, published);
+      }
+      this.#expectedOffset = batch.nextOffset;
+      if (this.cutIsDue) await this.#sealBuffered(published);
+      return published;
+    });
+  }
+
+  /** Publishes what is buffered as a segment; answers with it, or with nothing. */
+  async seal(): Promise<SegmentEntry[]> {
+    const published: SegmentEntry[] = [];
+    await this.#change(() => this.#sealBuffered(published));
+    return published;
   }
 
   /** Whether buffered rows are old or many enough to be cut; also asked while no records come. */
   get cutIsDue(): boolean {
-    return this.#cutIsDue();
+    const { writer, cutPolicy, clock } = this.#options;
+    if (!this.#canSeal()) return false;
+    return (
+      writer.rowCount >= cutPolicy.rowsMax ||
+      writer.bytesEstimate >= cutPolicy.bytesMax ||
+      clock.nowMs() - this.#bufferedSinceMs >= cutPolicy.ageMsMax
+    );
   }
 
+  /** Forgets what is buffered. Idempotent. */
   async discard(): Promise<void> {
+    this.#isSpent = true;
     await this.#options.writer.discard();
+  }
+
+  /** One change at a time; one that throws leaves the task spent. */
+  async #change<T>(change: () => Promise<T>): Promise<T> {
+    assert(!this.#isSpent, 'this task threw or was discarded, or is in the middle of a change');
+    this.#isSpent = true;
+    const result = await change();
+    this.#isSpent = false;
+    return result;
+  }
+
+  async #applyBatch(
+    batch: LogBatch,
+    rows: RowBatch,
+    rejects: readonly Reject[],
+    published: SegmentEntry[],
+  ): Promise<void> {
+    const { checkpoint, log } = this.#options;
+    const state = new KvBatch();
+    const counters = await this.#applyRows(batch, rows, rejects, state); // 2
+    await this.#appendRows(rows, batch.nextOffset, published); // 3
+    await checkpoint.commitBatch(state, {
+      applied: batch.nextOffset,
+      appliedMaxEventTimeUs: this.#appliedClock.maxEventTimeUs,
+      outbox: this.#deadLetters(batch, rejects),
+      counters,
+    }); // 4
+    await checkpoint.dispatchOutbox(log); // 5
   }
 
   async #applyRows(
@@ -130,8 +174,9 @@ export class PartitionTask {
     rejects: readonly Reject[],
     state: KvBatch,
   ): Promise<Counters> {
-    const { applied, counters } = this.#options.checkpoint.positions;
+    const { applied, counted, counters } = this.#options.checkpoint.positions;
     const from = firstAtOrAbove(rows.offsets, rows.count, applied);
+    const uncounted = firstAtOrAbove(rows.offsets, rows.count, counted);
     const lateByUs = this.#lateBuffer(rows.count);
     this.#appliedClock.observe(rows.eventTimesUs, from, rows.count, lateByUs);
     const fresh = sliceRows(rows, from, rows.count);
@@ -140,31 +185,32 @@ export class PartitionTask {
       if (upserter !== null) {
         await upserter.upsert(fresh, { partition: batch.partition, rank: RANK_STREAM }, state);
       }
-      const behind = countAbove(lateByUs, from, rows.count, view.graceUs);
+      const behind = countAbove(lateByUs, uncounted, rows.count, view.graceUs);
       if (behind > 0) late[view.name] = (late[view.name] ?? 0) + behind;
     }
-    const rejected = rejects.filter((r) => (batch.offsets[r.index] as number) >= applied).length;
+    const rejected = rejects.filter((r) => (batch.offsets[r.index] as number) >= counted).length;
     return {
-      rows: counters.rows + fresh.count,
+      rows: counters.rows + rows.count - uncounted,
       rejected: counters.rejected + rejected,
       late,
     };
   }
 
-  async #appendRows(rows: RowBatch, nextOffset: number): Promise<void> {
-    const { sealed, intent } = this.#options.checkpoint.positions;
+  async #appendRows(rows: RowBatch, nextOffset: number, published: SegmentEntry[]): Promise<void> {
+    const { sealed, intent } = this.checkpoint.positions;
     let from = firstAtOrAbove(rows.offsets, rows.count, Math.max(sealed, this.#bufferedEnd));
     if (intent !== null && nextOffset >= intent) {
       const cut = firstAtOrAbove(rows.offsets, rows.count, intent);
       await this.#buffer(rows, from, cut, intent);
-      await this.#sealAt(intent);
+      await this.#sealBuffered(published);
       from = cut;
     }
     await this.#buffer(rows, from, rows.count, nextOffset);
   }
 
   async #buffer(rows: RowBatch, from: number, to: number, end: number): Promise<void> {
-    if (this.#options.writer.rowCount === 0) this.#bufferedSinceMs = this.#options.clock.nowMs();
+    // The age of a cut counts from the first record, also when none of them became a row.
+    if (!this.#hasBuffered()) this.#bufferedSinceMs = this.#options.clock.nowMs();
     if (from < to) {
       const lateByUs = this.#lateBuffer(rows.count);
       this.#sealedClock.observe(rows.eventTimesUs, from, to, lateByUs);
@@ -173,21 +219,21 @@ export class PartitionTask {
     this.#bufferedEnd = Math.max(this.#bufferedEnd, end);
   }
 
-  async #sealAt(end: number): Promise<SegmentEntry> {
-    const { checkpoint, writer, clock } = this.#options;
-    const entry = await checkpoint.seal(writer, end, this.#sealedClock.maxEventTimeUs);
-    this.#bufferedSinceMs = clock.nowMs();
-    return entry;
+  async #sealBuffered(published: SegmentEntry[]): Promise<void> {
+    if (!this.#canSeal()) return;
+    const { checkpoint, writer } = this.#options;
+    const maxEventTimeUs = this.#sealedClock.maxEventTimeUs;
+    published.push(await checkpoint.seal(writer, this.#bufferedEnd, maxEventTimeUs));
   }
 
-  #cutIsDue(): boolean {
-    const { writer, cutPolicy, clock, checkpoint } = this.#options;
-    if (this.#bufferedEnd <= checkpoint.positions.sealed) return false;
-    return (
-      writer.rowCount >= cutPolicy.rowsMax ||
-      writer.bytesEstimate >= cutPolicy.bytesMax ||
-      clock.nowMs() - this.#bufferedSinceMs >= cutPolicy.ageMsMax
-    );
+  /** A cut that a stop interrupted keeps its end: it waits until its rows have been read again. */
+  #canSeal(): boolean {
+    const { intent } = this.checkpoint.positions;
+    return this.#hasBuffered() && (intent === null || intent === this.#bufferedEnd);
+  }
+
+  #hasBuffered(): boolean {
+    return this.#bufferedEnd > this.checkpoint.positions.sealed;
   }
 
   #deadLetters(batch: LogBatch, rejects: readonly Reject[]): OutboxRecord[] {
@@ -203,7 +249,6 @@ export class PartitionTask {
   }
 }
 
-/** @throws FreshetError OFFSET_GAP when retention removed records that were not read */
 function requireContiguous(batch: LogBatch, expectedOffset: number): void {
   const first = batch.count > 0 ? (batch.offsets[0] as number) : batch.nextOffset;
   if (first <= expectedOffset || batch.logStartOffset <= expectedOffset) return;

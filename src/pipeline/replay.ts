@@ -2,8 +2,9 @@
  * Replay: reading a topic again from an earlier position into the online state. Planning is pure;
  * `rewind` writes the plan into the positions, and the engine does the reading.
  *
- * From the earliest offset the views' state is cleared first and rebuilt. From a later one the state
- * stays: rows are compared before they are put, so that applying one again changes nothing.
+ * From the earliest offset the views' state is cleared first and rebuilt from what the log still
+ * has. From a later one the state stays: rows are compared before they are put, so that applying one
+ * again changes nothing. Segments and dead letters are what they were: neither is made again.
  */
 import { encodePositions, type Positions, readPositions } from '../checkpoint/index.ts';
 import { FreshetError } from '../errors.ts';
@@ -62,7 +63,10 @@ export async function planReplay(
   );
 }
 
-/** Puts the positions back and clears what is to be rebuilt, each partition in one synced write. */
+/**
+ * Puts the positions back and clears what is to be rebuilt, each partition in one synced write. No
+ * engine may be running.
+ */
 export async function rewind(
   state: StateStore,
   sourceId: number,
@@ -90,6 +94,7 @@ function rewound(positions: Positions, fromOffset: number, clear: boolean): Posi
     ...positions,
     applied: fromOffset,
     appliedMaxEventTimeUs: null,
+    counted: fromOffset,
     counters: { rows: 0, rejected: 0, late: {} },
   };
 }

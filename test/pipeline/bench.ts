@@ -1,0 +1,275 @@
+/**
+ * A whole engine over a log, a store and a folder of segments that outlive it: what the tests of
+ * the pipeline start, stop, break and start again.
+ */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  type Gap,
+  listGaps,
+  PartitionCheckpoint,
+  type Positions,
+  readPositions,
+  recoverSegments,
+  startPositions,
+} from '../../src/checkpoint/index.ts';
+import { createRowDecoder } from '../../src/codec/index.ts';
+import { ManualClock } from '../../src/core/clock.ts';
+import { entity, type FeatureView, featureView, topicSource } from '../../src/definition/index.ts';
+import { type Duckdb, openDuckdb, type SqlRow } from '../../src/duckdb/index.ts';
+import type { Log, LogBatch, TopicPartition } from '../../src/log/index.ts';
+import {
+  createRowUpserter,
+  type InspectedRow,
+  inspectRows,
+  storeChecksum,
+  type ViewChecksum,
+} from '../../src/online/index.ts';
+import {
+  type CutPolicy,
+  Materializer,
+  type MaterializerOptions,
+  PartitionTask,
+} from '../../src/pipeline/index.ts';
+import {
+  createSegmentStore,
+  listEntries,
+  type SegmentEntry,
+  type SegmentStore,
+} from '../../src/segment/index.ts';
+import { openStateStore, type StateStore, statePartitions } from '../../src/state/index.ts';
+import { DurableFiles, DurableKv, logOn, Machine } from '../checkpoint/machine.ts';
+import { DEAD_LETTERS, openTestLog, type ReadRecord, readAll } from '../checkpoint/support.ts';
+
+export const SOURCE = topicSource({
+  name: 'clicks',
+  topic: 'clicks',
+  schema: { user: 'string', at: 'timestamp', made: 'timestamp', amount: 'int32' },
+  timestampField: 'at',
+  createdTimestampField: 'made',
+  keyFields: ['user'],
+  format: 'json',
+  outOfOrderMs: 1,
+});
+
+const user = entity({ name: 'user', joinKeys: { user: 'string' } });
+
+/** One view without grace, one with some, one that is not online. */
+export const VIEWS = [
+  featureView({ name: 'newest', entities: [user], source: SOURCE, schema: { amount: 'int32' } }),
+  featureView({
+    name: 'patient',
+    entities: [user],
+    source: SOURCE,
+    schema: { amount: 'int32', made: 'timestamp' },
+    grace: '10ms',
+  }),
+  featureView({
+    name: 'offline',
+    entities: [user],
+    source: SOURCE,
+    schema: { amount: 'int32' },
+    online: false,
+  }),
+] as unknown as readonly FeatureView[];
+
+/** Times in microseconds. A row that is text goes into the log as it is. */
+export interface ClickRow {
+  readonly user: string | null;
+  readonly at: number;
+  readonly made?: number | null;
+  readonly amount: number;
+}
+
+export const NOW_MS = 1_750_000_000_000;
+const NO_CUT: CutPolicy = { rowsMax: 1e9, bytesMax: 1e12, ageMsMax: 1e9 };
+
+/** What is running on one machine. */
+export interface Running {
+  readonly machine: Machine;
+  readonly log: Log;
+  readonly state: StateStore;
+  readonly segments: SegmentStore;
+  /** Names of the files that the start swept away. */
+  readonly swept: readonly string[];
+}
+
+/** What an engine has made of its topic. */
+export interface Outcome {
+  /** By partition. */
+  readonly positions: Readonly<Record<number, Positions | null>>;
+  readonly checksum: Readonly<Record<string, ViewChecksum>>;
+  /** Newest rows by view. */
+  readonly online: Readonly<Record<string, readonly InspectedRow[]>>;
+  readonly entries: readonly SegmentEntry[];
+  /** Rows of all segments by partition and offset. */
+  readonly history: readonly SqlRow[];
+  readonly deadLetters: readonly ReadRecord[];
+  readonly gaps: readonly Gap[];
+}
+
+export class Bench implements AsyncDisposable {
+  readonly log: Log;
+  readonly clock: ManualClock;
+  readonly directory: string;
+  readonly #duckdb: Duckdb;
+  cutPolicy: CutPolicy = NO_CUT;
+  readonly kv = new DurableKv();
+  readonly files = new DurableFiles();
+
+  private constructor(log: Log, clock: ManualClock, directory: string, duckdb: Duckdb) {
+    this.log = log;
+    this.clock = clock;
+    this.directory = directory;
+    this.#duckdb = duckdb;
+  }
+
+  static async open(duckdb: Duckdb, partitions = 1): Promise<Bench> {
+    const clock = new ManualClock(NOW_MS);
+    const log = await openTestLog(clock);
+    await log.createTopic({ topic: SOURCE.topic, partitions });
+    return new Bench(log, clock, mkdtempSync(join(tmpdir(), 'freshet-pipeline-')), duckdb);
+  }
+
+  async append(rows: readonly (ClickRow | string | null)[], partition = 0): Promise<void> {
+    await this.log.append(
+      rows.map((row) => ({ topic: SOURCE.topic, partition, ...recordOf(row) })),
+    );
+  }
+
+  /** Opens store and segments on a machine, as a process does when it starts. */
+  async start(machine = new Machine()): Promise<Running> {
+    const state = await openStateStore(await this.kv.open(machine));
+    const segments = this.#segmentStore(machine);
+    const swept = await recoverSegments(state, segments);
+    return { machine, log: logOn(this.log, machine), state, segments, swept };
+  }
+
+  async engine(
+    running: Running,
+    options: Partial<MaterializerOptions> = {},
+  ): Promise<Materializer> {
+    return Materializer.start({
+      log: running.log,
+      topics: [SOURCE.topic],
+      group: 'engine',
+      openTask: (tp) => this.task(running, tp),
+      idleMs: new Map(),
+      clock: this.clock,
+      ...options,
+    });
+  }
+
+  async task(running: Running, tp: TopicPartition): Promise<PartitionTask> {
+    const { log, state, segments } = running;
+    const [marks] = await log.watermarks([tp]);
+    const { partitions } = await log.describeTopic(tp.topic);
+    const sourceId = await state.dictionary.ensureSource(SOURCE.name);
+    const decoder = createRowDecoder({ source: SOURCE, requiredFields: ['user'] });
+    const { layout } = decoder;
+    const views = [];
+    for (const view of VIEWS) {
+      const upserter = view.online
+        ? await createRowUpserter({ state, view, sourceId, layout, partitions })
+        : null;
+      views.push({ view, upserter });
+    }
+    return new PartitionTask({
+      source: SOURCE,
+      views,
+      decoder,
+      checkpoint: await PartitionCheckpoint.open(state, sourceId, tp, startPositions(marks!.start)),
+      writer: segments.writer(SOURCE, tp.partition),
+      cutPolicy: this.cutPolicy,
+      log,
+      deadLetterTopic: DEAD_LETTERS,
+      clock: this.clock,
+    });
+  }
+
+  /** Batches of a partition of so many records each, from an offset on. */
+  async batches(size: number, from = 0, partition = 0): Promise<LogBatch[]> {
+    const tp = { topic: SOURCE.topic, partition };
+    const reader = await this.log.assign([{ ...tp, offset: from }]);
+    const batches: LogBatch[] = [];
+    for (;;) {
+      const [batch] = await reader.poll({ maxRecords: size });
+      if (batch === undefined) break;
+      batches.push(batch);
+    }
+    await reader.close();
+    return batches;
+  }
+
+  /** The machine has lost its power: what was not durable is gone. */
+  losePower(): void {
+    this.kv.losePower();
+    this.files.losePower();
+  }
+
+  /** Everything that a stopped engine leaves, read by a new process. */
+  async outcome(): Promise<Outcome> {
+    const { state, segments } = await this.start();
+    const sourceId = state.dictionary.sourceId(SOURCE.name) ?? 0;
+    const entries = await listEntries(state.kv, sourceId);
+    for (const entry of entries) await segments.verify(entry);
+    const positions: Record<number, Positions | null> = {};
+    for (const { partition } of await statePartitions(state.kv)) {
+      positions[partition] = await readPositions(state, sourceId, partition);
+    }
+    const online: Record<string, InspectedRow[]> = {};
+    for (const view of VIEWS) {
+      online[view.name] = await collect(inspectRows(state, view));
+    }
+    return {
+      positions,
+      checksum: await storeChecksum(state),
+      online,
+      entries,
+      history: await this.#history(segments, entries),
+      deadLetters: await readAll(this.log, { topic: DEAD_LETTERS, partition: 0 }),
+      gaps: await listGaps(state.kv, sourceId),
+    };
+  }
+
+  async #history(segments: SegmentStore, entries: readonly SegmentEntry[]): Promise<SqlRow[]> {
+    if (entries.every(({ file }) => file === null)) return [];
+    const relation = segments.relation(entries, SOURCE);
+    return this.#duckdb.query(`SELECT * FROM (${relation}) ORDER BY _partition, _offset`);
+  }
+
+  #segmentStore(machine: Machine): SegmentStore {
+    return createSegmentStore({
+      directory: join(this.directory, 'offline'),
+      duckdb: this.#duckdb,
+      fs: this.files.open(machine),
+      clock: this.clock,
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.log.close();
+    rmSync(this.directory, { recursive: true });
+  }
+}
+
+/** A database for all benches of a file; opening one takes longer than most tests. */
+export async function openTestDuckdb(): Promise<Duckdb> {
+  return openDuckdb({ memoryLimitBytes: 256 * 1024 * 1024, threads: 1, tempDirectory: tmpdir() });
+}
+
+function recordOf(row: ClickRow | string | null): {
+  key: Uint8Array | null;
+  value: Uint8Array | null;
+} {
+  if (row === null) return { key: Buffer.from('none'), value: null };
+  if (typeof row === 'string') return { key: Buffer.from('text'), value: Buffer.from(row) };
+  return { key: Buffer.from(row.user ?? ''), value: Buffer.from(JSON.stringify(row)) };
+}
+
+async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const collected: T[] = [];
+  for await (const item of items) collected.push(item);
+  return collected;
+}
