@@ -14,7 +14,8 @@ export interface Output {
   /** The value with --json; `text` for a person. */
   result(value: unknown, text: () => string): void;
   /** A bar on a terminal, a line every few seconds elsewhere. */
-  progress(label: string, total: number): Progress;
+  /** `start`: what was done before this run, which its rate does not count. */
+  progress(label: string, total: number, start?: number): Progress;
   error(thrown: unknown): void;
   readonly style: Style;
 }
@@ -27,7 +28,8 @@ export interface TableOptions {
 }
 
 export interface Progress {
-  update(done: number): void;
+  /** `total` where it has become another than was thought. */
+  update(done: number, total?: number): void;
   stop(): void;
 }
 
@@ -66,10 +68,10 @@ export function createOutput(options: OutputOptions): Output {
       else print(formatTable(rows, style));
     },
     result: (value, text) => print(json ? toJson(value) : text()),
-    progress: (label, total) =>
-      stderr.isTTY && !json
-        ? progressBar(stderr, label, total, nowMs)
-        : progressLines(stderr, label, total, nowMs),
+    progress: (label, total, start = 0) => {
+      const make = stderr.isTTY && !json ? progressBar : progressLines;
+      return make({ stream: stderr, label, total, start, nowMs });
+    },
     error: (thrown) => {
       if (json) stderr.write(`${toJson({ error: errorOf(thrown) })}\n`);
       else stderr.write(`${style.red('error')} ${describeError(thrown)}\n`);
@@ -129,12 +131,15 @@ function describeError(thrown: unknown): string {
   return `${message}\n  next:  This is a fault of Freshet itself; please report it with the command you ran.`;
 }
 
-function progressBar(
-  stream: NodeJS.WriteStream,
-  label: string,
-  total: number,
-  nowMs: () => number,
-): Progress {
+interface ProgressOptions {
+  readonly stream: NodeJS.WriteStream;
+  readonly label: string;
+  readonly total: number;
+  readonly start: number;
+  readonly nowMs: () => number;
+}
+
+function progressBar({ stream, label, total, start, nowMs }: ProgressOptions): Progress {
   const bar = new SingleBar({
     format: `${label} {bar} {percentage}%  {value}/{total}  {rate}/s  {left} left`,
     formatValue: (value, _options, type) =>
@@ -145,36 +150,31 @@ function progressBar(
     stream,
   });
   const startMs = nowMs();
-  let first: number | null = null;
-  bar.start(total, 0, { rate: '0', left: '-' });
+  bar.start(total, start, { rate: '0', left: '-' });
   return {
-    update: (done) => {
-      first ??= done;
-      bar.update(done, pace(done - first, total - done, nowMs() - startMs));
+    update: (done, newTotal = total) => {
+      if (newTotal !== bar.getTotal()) bar.setTotal(newTotal);
+      bar.update(done, pace(done - start, newTotal - done, nowMs() - startMs));
     },
     stop: () => bar.stop(),
   };
 }
 
-function progressLines(
-  stream: NodeJS.WriteStream,
-  label: string,
-  total: number,
-  nowMs: () => number,
-): Progress {
+function progressLines({ stream, label, total, start, nowMs }: ProgressOptions): Progress {
   const startMs = nowMs();
-  let first: number | null = null;
   let lastMs = startMs;
+  let all = total;
   const write = (done: number): void => {
-    const { rate } = pace(done - (first ?? 0), total - done, nowMs() - startMs);
-    const percent = total === 0 ? 100 : Math.floor((100 * done) / total);
-    stream.write(`${label} ${percent}%  ${formatCount(done)}/${formatCount(total)}  ${rate}/s\n`);
+    const { rate } = pace(done - start, all - done, nowMs() - startMs);
+    const percent = all === 0 ? 100 : Math.floor((100 * done) / all);
+    const of = all === 0 ? '' : `/${formatCount(all)}`;
+    stream.write(`${label} ${percent}%  ${formatCount(done)}${of}  ${rate}/s\n`);
   };
-  let last = 0;
+  let last = start;
   return {
-    update: (done) => {
-      first ??= done;
+    update: (done, newTotal = all) => {
       last = done;
+      all = newTotal;
       if (nowMs() - lastMs < PROGRESS_LINE_MS) return;
       lastMs = nowMs();
       write(done);

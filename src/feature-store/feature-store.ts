@@ -38,6 +38,7 @@ import {
 import type { OnlineServing } from '../serving/index.ts';
 import { deleteViewState } from '../state/index.ts';
 import { applyPorts } from './apply-ports.ts';
+import { DeadLetters } from './dead-letters.ts';
 import {
   type MaterializeRange,
   type MaterializeUntil,
@@ -45,6 +46,7 @@ import {
   materializeIncremental,
 } from './materialization.ts';
 import { openServing } from './open-serving.ts';
+import { type ReplayOptions, type ReplayResult, replay } from './replay.ts';
 import { requireTopicSource, requireView } from './require.ts';
 import { Resources } from './resources.ts';
 import { type EngineOptions, startEngine } from './start-engine.ts';
@@ -152,6 +154,11 @@ export class FeatureStore implements AsyncDisposable {
     await engine?.stop();
   }
 
+  /** A topic source by name. @throws FreshetError SOURCE_NOT_FOUND */
+  topicSource(name: string): TopicSource {
+    return requireTopicSource(this.#catalog, name);
+  }
+
   /** A producer of a source's topic. The caller closes it. */
   async producer<S extends Schema>(source: TopicSource<S>): Promise<FeatureProducer<S>> {
     return createFeatureProducer({
@@ -249,6 +256,16 @@ export class FeatureStore implements AsyncDisposable {
     await applyCatalog(this.#resources.registry, catalog, this.#ports());
     await deleteViewState(await this.#resources.state(), name);
     this.#replaceCatalog(catalog);
+  }
+
+  /** Reads topics again into the online store; the engine of this store must be stopped. */
+  replay(options: ReplayOptions): Promise<ReplayResult> {
+    return replay(this.#resources, this.#catalog, options);
+  }
+
+  /** Rejected records, and sending mended ones again. */
+  get deadLetters(): DeadLetters {
+    return new DeadLetters(this.#resources);
   }
 
   /** Where every source stands. */

@@ -21,17 +21,21 @@ export class Resources {
   readonly registry: RegistryFile;
   readonly #open = new Map<string, Promise<unknown>>();
   readonly #closers: (() => Promise<void>)[] = [];
+  readonly #lender: Resources | null;
   #closed = false;
 
-  constructor(config: Config, clock: Clock) {
+  /** With a lender, its log and its schemas are used. */
+  constructor(config: Config, clock: Clock, lender: Resources | null = null) {
     this.config = config;
     this.clock = clock;
+    this.#lender = lender;
     const { project } = config;
     this.registry = new RegistryFile({ path: config.registry.path, project, clock });
   }
 
   /** @throws FreshetError LOG_LOCKED, LOG_UNAVAILABLE */
   log(): Promise<Log> {
+    if (this.#lender !== null) return this.#lender.log();
     return this.#once('log', () => openLog(this.config, this.clock, false), closeIt);
   }
 
@@ -47,6 +51,7 @@ export class Resources {
   }
 
   schemas(): Promise<SchemaRegistry> {
+    if (this.#lender !== null) return this.#lender.schemas();
     return this.#once('schemas', () => openSchemaRegistry(this.config), closeIt);
   }
 

@@ -78,6 +78,7 @@ function partitionStatus(
     rejected,
     late,
     idle: false,
+    retryAtMs: null,
   };
 }
 

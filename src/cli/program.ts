@@ -1,0 +1,62 @@
+import { readFileSync } from 'node:fs';
+import { Command } from 'commander';
+import { catalogueCommands } from './commands/catalogue.ts';
+import { deadLetterCommands } from './commands/dead-letters.ts';
+import { devCommands } from './commands/dev.ts';
+import { engineCommands } from './commands/engine.ts';
+import { inspectCommands } from './commands/inspect.ts';
+import { loadCommands } from './commands/load.ts';
+import { readCommands } from './commands/read.ts';
+import { replayCommands } from './commands/replay.ts';
+import { repositoryCommands } from './commands/repository.ts';
+import { type Bind, binder, type MakeOutput } from './context.ts';
+
+const COMMANDS: readonly ((program: Command, bind: Bind) => void)[] = [
+  repositoryCommands,
+  catalogueCommands,
+  loadCommands,
+  engineCommands,
+  readCommands,
+  replayCommands,
+  inspectCommands,
+  deadLetterCommands,
+  devCommands,
+];
+
+/** The command `freshet`, ready to parse arguments. The signal asks long work to end well. */
+export function buildProgram(makeOutput: MakeOutput, signal: AbortSignal): Command {
+  const program = new Command('freshet')
+    .description('One definition, the same value online, in training data and in a replay.')
+    .version(packageVersion(), '-v, --version', 'print the version')
+    .option('-C, --repo <folder>', 'the feature repository', '.')
+    .option('--json', 'print JSON for programs')
+    .option('--no-color', 'print without colours')
+    .helpOption('-h, --help', 'print help')
+    .showSuggestionAfterError()
+    .showHelpAfterError('Run with --help for the options and examples.')
+    .configureHelp({ sortSubcommands: false, showGlobalOptions: true });
+  program.addHelpText(
+    'after',
+    `
+Examples:
+  $ freshet init shop && cd shop       make a feature repository
+  $ freshet apply                      create topics, register schemas, record the definitions
+  $ freshet produce orders orders.ndjson
+  $ freshet run --until-caught-up      feed both stores
+  $ freshet get next_order customer_id=7
+`,
+  );
+  for (const add of COMMANDS) add(program, binder(makeOutput, signal));
+  return program;
+}
+
+function packageVersion(): string {
+  for (const path of ['../../package.json', '../../../package.json']) {
+    try {
+      return JSON.parse(readFileSync(new URL(path, import.meta.url), 'utf8')).version;
+    } catch {
+      // One is beside the sources, the other beside what the build made.
+    }
+  }
+  return 'unknown';
+}

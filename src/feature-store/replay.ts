@@ -1,0 +1,143 @@
+import { join } from 'node:path';
+import type { Catalog } from '../definition/index.ts';
+import { storeChecksum, type ViewChecksum } from '../online/index.ts';
+import { type PartitionReplay, planReplay, type ReplayFrom, rewind } from '../pipeline/index.ts';
+import type { StateStore } from '../state/index.ts';
+import { sourcesByTopic } from './open-task.ts';
+import { requireTopicSource } from './require.ts';
+import { Resources } from './resources.ts';
+import { startEngine } from './start-engine.ts';
+
+export interface ReplayOptions {
+  readonly from: ReplayFrom;
+  /** Topic sources by name. Default: all that a view reads. */
+  readonly sources?: readonly string[];
+  /** Only say what would be read. Default false. */
+  readonly dryRun?: boolean;
+  /**
+   * Replay into stores of their own in this folder and leave the live ones alone: everything from
+   * the start of the log, to be compared. `from` must be `earliest`.
+   */
+  readonly into?: string;
+  readonly onProgress?: (progress: ReplayProgress) => void;
+}
+
+export interface ReplayProgress {
+  readonly recordsDone: number;
+  readonly recordsTotal: number;
+}
+
+export interface ReplayResult {
+  readonly plan: readonly PartitionReplay[];
+  /** By view name, before and after; null for a dry run. */
+  readonly before: Readonly<Record<string, ViewChecksum>> | null;
+  readonly after: Readonly<Record<string, ViewChecksum>> | null;
+  /**
+   * Whether every view has the same rows, bit for bit, as before; null for a dry run, and when the
+   * log has records that were not applied before.
+   */
+  readonly same: boolean | null;
+}
+
+/**
+ * Reads topics again into the online store. The engine must not be running elsewhere.
+ * @throws FreshetError OFFSET_GAP when the log no longer has the start, SOURCE_NOT_FOUND, and as
+ * `startEngine` says
+ */
+export async function replay(
+  resources: Resources,
+  catalog: Catalog,
+  options: ReplayOptions,
+): Promise<ReplayResult> {
+  const plan = await planAll(resources, catalog, options);
+  if (options.dryRun === true) return { plan: plan.flat(), before: null, after: null, same: null };
+  const live = await resources.state();
+  const before = await storeChecksum(live);
+  if (options.into !== undefined) {
+    const beside = besideResources(resources, options.into);
+    try {
+      await runUntilDone(beside, catalog, plan.flat(), options);
+      return await compare(resources, plan.flat(), before, await beside.state());
+    } finally {
+      await beside.close();
+    }
+  }
+  for (const partitions of plan) {
+    const [first] = partitions;
+    const source = first && sourcesByTopic(catalog).get(first.topic);
+    const sourceId = source && live.dictionary.sourceId(source.name);
+    if (sourceId !== undefined) await rewind(live, sourceId, partitions);
+  }
+  await runUntilDone(resources, catalog, plan.flat(), options);
+  return compare(resources, plan.flat(), before, live);
+}
+
+/** The plans of the sources, one list a source. */
+async function planAll(
+  resources: Resources,
+  catalog: Catalog,
+  { from, sources }: ReplayOptions,
+): Promise<PartitionReplay[][]> {
+  const log = await resources.log();
+  const state = await resources.state();
+  const chosen = sources?.map((name) => requireTopicSource(catalog, name)) ?? [
+    ...sourcesByTopic(catalog).values(),
+  ];
+  return Promise.all(
+    chosen.map(async ({ name, topic }) => {
+      const { partitions } = await log.describeTopic(topic);
+      const tps = Array.from({ length: partitions }, (_, partition) => ({ topic, partition }));
+      const sourceId = await state.dictionary.ensureSource(name);
+      return planReplay(log, state, sourceId, tps, from);
+    }),
+  );
+}
+
+async function runUntilDone(
+  resources: Resources,
+  catalog: Catalog,
+  plan: readonly PartitionReplay[],
+  { onProgress }: ReplayOptions,
+): Promise<void> {
+  const recordsTotal = plan.reduce((sum, { records }) => sum + records, 0);
+  const engine = await startEngine(resources, catalog);
+  const report = (): void => {
+    const status = engine.status();
+    const recordsDone = plan.reduce((sum, { topic, partition, fromOffset, records }) => {
+      const found = status.find((p) => p.topic === topic && p.partition === partition);
+      return sum + Math.min(records, Math.max(0, (found?.applied ?? fromOffset) - fromOffset));
+    }, 0);
+    onProgress?.({ recordsDone, recordsTotal });
+  };
+  const timer = setInterval(report, 200);
+  try {
+    await engine.caughtUp();
+    report();
+  } finally {
+    clearInterval(timer);
+    await engine.stop();
+  }
+}
+
+/** The same log and definitions, and stores of their own. */
+function besideResources(resources: Resources, folder: string): Resources {
+  const { config, clock } = resources;
+  const onlineStore = { ...config.onlineStore, path: join(folder, 'online') };
+  const offlineStore = { ...config.offlineStore, path: join(folder, 'offline') };
+  const engine = { ...config.engine, group: `${config.engine.group}-replay` };
+  return new Resources({ ...config, onlineStore, offlineStore, engine }, clock, resources);
+}
+
+async function compare(
+  resources: Resources,
+  plan: readonly PartitionReplay[],
+  before: Readonly<Record<string, ViewChecksum>>,
+  state: StateStore,
+): Promise<ReplayResult> {
+  const after = await storeChecksum(state);
+  const views = Object.keys({ ...before, ...after });
+  const same = views.every((view) => before[view]?.sha256 === after[view]?.sha256);
+  const ends = await (await resources.log()).watermarks(plan);
+  const grown = ends.some(({ end }, i) => end > (plan[i] as PartitionReplay).untilOffset);
+  return { plan, before, after, same: grown ? null : same };
+}
