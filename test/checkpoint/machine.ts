@@ -13,8 +13,8 @@ import { nodeFileSystem } from '../../src/segment/index.ts';
 import { openTestKv } from '../state/test-store.ts';
 
 export interface Fault {
-  /** Number of the step, from 0. */
-  readonly at: number;
+  /** Number of the step, from 0, or the first step of a name. */
+  readonly at: number | string;
   /** Whether the step has its effect all the same. */
   readonly done: boolean;
   /** `stop`: nothing works from here on. `once`: the step throws what can be tried again. */
@@ -43,8 +43,10 @@ export class Machine {
 
   async step<T>(name: string, work: () => Promise<T>, failure: () => Error): Promise<T> {
     this.requirePower();
-    const fails = this.steps.push(name) - 1 === this.#fault?.at;
-    if (fails && !this.#fault.done) throw this.#fail(failure);
+    const place = typeof this.#fault?.at === 'string' ? this.steps.indexOf(name) : -1;
+    const at = this.steps.push(name) - 1;
+    const fails = at === this.#fault?.at || (name === this.#fault?.at && place === -1);
+    if (fails && this.#fault?.done === false) throw this.#fail(failure);
     const result = await work();
     if (fails) throw this.#fail(failure);
     return result;
