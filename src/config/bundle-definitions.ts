@@ -123,9 +123,10 @@ function bundleFailure(thrown: unknown): FreshetError {
     const what = thrown instanceof Error ? thrown.message : String(thrown);
     return new FreshetError('DEFINITION_LOAD_FAILED', what, { cause: thrown });
   }
-  const more = others.length === 0 ? '' : `, and ${others.length} more errors`;
+  const text = first.text.replace('"package:freshet"', '"freshet"');
+  const more = others.length === 0 ? '' : ` (and ${others.length} more)`;
   const advice = first.notes.find(({ text }) => text.startsWith('Did you mean'))?.text;
-  return new FreshetError('DEFINITION_LOAD_FAILED', `${first.text}${more}`, {
+  return new FreshetError('DEFINITION_LOAD_FAILED', `${text}${more}`, {
     cause: thrown,
     ...(first.location && { where: { file: first.location.file, line: first.location.line } }),
     ...(advice !== undefined && { next: advice }),
