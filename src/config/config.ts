@@ -6,7 +6,7 @@ import type { CONFIG_SCHEMA } from './config-schema.ts';
 import { parseConfig } from './parse-config.ts';
 
 /** File name of the configuration in a feature repository. */
-export const CONFIG_FILE = 'freshet.yaml';
+const CONFIG_FILE = 'freshet.yaml';
 
 /** What `freshet.yaml` says, with every default filled in; paths are absolute. */
 export interface Config {

@@ -1,5 +1,4 @@
 export {
-  CONFIG_FILE,
   type Config,
   type ConfigOverrides,
   type EmbeddedLogConfig,
