@@ -17,3 +17,4 @@ export {
   readRows,
 } from './read-rows.ts';
 export type { RowReader, RowsRead } from './row-reader.ts';
+export { skipRows } from './skip-rows.ts';

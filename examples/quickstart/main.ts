@@ -1,0 +1,206 @@
+/**
+ * The main job on real data: three million flights go into the embedded log, the engine feeds the
+ * online store and the Parquet segments, and both are read. Everything is in `data/` beside this
+ * file. Stopped or killed at any point it goes on where it was; `--fresh` begins anew.
+ */
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { createOutput, formatCount } from '../../src/cli/output.ts';
+import { type FeatureStore, openFeatureStore } from '../../src/index.ts';
+import { produceRows, readRows, skipRows } from '../../src/producer/index.ts';
+import * as definitions from './features.ts';
+
+const { flights, airportStats, delayModel } = definitions;
+const HERE = process.env['FRESHET_QUICKSTART_DIR'] ?? fileURLToPath(new URL('.', import.meta.url));
+const FLIGHTS = fileURLToPath(
+  new URL('../../node_modules/vega-datasets/data/flights-3m.parquet', import.meta.url),
+);
+const LABELS = 100_000;
+
+const { stdout, stderr } = process;
+const color = stdout.isTTY === true && !process.env['NO_COLOR'];
+const output = createOutput({ stdout, stderr, json: false, color, nowMs: () => performance.now() });
+const { style } = output;
+
+if (process.argv.includes('--fresh'))
+  await rm(join(HERE, 'data'), { recursive: true, force: true });
+const startMs = performance.now();
+let steps = 0;
+const store = await openFeatureStore({
+  directory: HERE,
+  definitions: Object.values(definitions),
+  config: { project: 'quickstart' },
+});
+try {
+  await apply(store);
+  await produce(store);
+  await runEngine(store);
+  await readOnline(store);
+  await makeTrainingSet(store);
+  await compare(store);
+  whereNext();
+} finally {
+  await store.close();
+}
+
+async function apply(opened: FeatureStore): Promise<void> {
+  step('Apply the definitions of features.ts');
+  const changes = await opened.apply();
+  for (const { kind, name } of changes) output.line(`   ${kind.padEnd(20)} ${name}`);
+}
+
+/** An append is all there or not at all, so the log itself says how many rows it has. */
+async function produce(opened: FeatureStore): Promise<void> {
+  step('Produce three million flights to the topic');
+  const before = endOf(await opened.status());
+  const duckdb = await opened.resources.duckdb();
+  const reader = await readRows({
+    input: { format: 'parquet', path: FLIGHTS },
+    source: flights,
+    duckdb,
+  });
+  const total = reader.rowsTotal ?? 0;
+  const began = performance.now();
+  if (before < total) {
+    const bar = output.progress('   produce', total, before);
+    await using producer = await opened.producer(flights);
+    await produceRows({
+      producer,
+      reader: skipRows(reader, before),
+      strict: true,
+      onProgress: ({ rowsSent }) => bar.update(before + rowsSent),
+    }).finally(() => bar.stop());
+  }
+  tell(`${formatCount(total)} rows are in the log`, total - before, began);
+}
+
+async function runEngine(opened: FeatureStore): Promise<void> {
+  step('Run the engine: log → online store and Parquet segments');
+  const before = appliedOf(await opened.status());
+  const total = endOf(await opened.status());
+  const began = performance.now();
+  const engine = await opened.startEngine();
+  const bar = output.progress('   run    ', total, before);
+  const timer = setInterval(() => bar.update(appliedOf([{ partitions: engine.status() }])), 200);
+  try {
+    await engine.caughtUp();
+    bar.update(total);
+    await opened.stopEngine();
+  } finally {
+    clearInterval(timer);
+    bar.stop();
+  }
+  const [status] = await opened.status();
+  const { files = 0, bytes = 0 } = status?.segments ?? {};
+  tell(
+    `both stores have ${formatCount(total)} rows; ${files} segments, ${formatCount(Math.round(bytes / 1e6))} MB`,
+    total - before,
+    began,
+  );
+}
+
+async function readOnline(opened: FeatureStore): Promise<void> {
+  step('Read a few airports online');
+  const entityRows = ['ATL', 'DEN', 'JFK', 'XXX'].map((origin) => ({ origin }));
+  const answer = await opened.getOnlineFeatures({ features: [airportStats], entityRows });
+  output.table(
+    answer.rows.map((row, i) => ({ ...row, status: answer.statuses[i]?.delay ?? null })),
+  );
+}
+
+async function makeTrainingSet(opened: FeatureStore): Promise<void> {
+  step(`Join ${formatCount(LABELS)} flights with what was known of both airports before departure`);
+  const began = performance.now();
+  await using training = await opened.getHistoricalFeatures({
+    service: delayModel,
+    fullFeatureNames: true,
+    strictlyBefore: true,
+    entityRows: {
+      sql:
+        'SELECT origin, destination, date AS event_timestamp, delay AS label_delay ' +
+        `FROM read_parquet('${FLIGHTS}') USING SAMPLE reservoir(${LABELS} ROWS) REPEATABLE (7)`,
+    },
+  });
+  const file = join(HERE, 'data', 'training.parquet');
+  await training.toParquet(file);
+  const rows: Record<string, string | number | bigint | null>[] = [];
+  for await (const row of training) {
+    if (rows.length === 5) break;
+    const cells = row as unknown as Record<string, number>;
+    const time = new Date((cells['event_timestamp'] as number) / 1_000).toISOString();
+    rows.push({ ...cells, event_timestamp: time });
+  }
+  output.table(rows);
+  tell(`training.parquet has ${formatCount(training.metadata.rowCount)} rows`, LABELS, began);
+}
+
+/** The promise, checked: what is served now is what a join at this moment gives. */
+async function compare(opened: FeatureStore): Promise<void> {
+  step('Compare both stores: every airport, online and joined at the same time');
+  const origins: string[] = [];
+  for await (const { entityKey } of opened.inspectView(airportStats.name)) {
+    origins.push(String(entityKey['origin']));
+  }
+  const online = await opened.getOnlineFeatures({
+    features: [airportStats],
+    entityRows: origins.map((origin) => ({ origin })),
+  });
+  await using joined = await opened.getHistoricalFeatures({
+    features: [airportStats],
+    entityRows: origins.map((origin) => ({ origin, event_timestamp: new Date() })),
+  });
+  const history = await joined.toArray();
+  const different = history.filter((row, i) =>
+    (['delay', 'distance', 'destination'] as const).some((f) => row[f] !== online.rows[i]?.[f]),
+  );
+  const text = `${origins.length} airports, ${different.length} differences`;
+  output.line(`   ${different.length === 0 ? style.green(text) : style.red(text)}`);
+  if (different.length > 0) process.exitCode = 1;
+}
+
+function whereNext(): void {
+  const seconds = ((performance.now() - startMs) / 1_000).toFixed(1);
+  output.line();
+  output.line(style.bold(`Done in ${seconds} s. Where to look next`));
+  for (const [command, what] of [
+    ['npm run freshet -- -C examples/quickstart status', 'where every partition stands'],
+    [
+      'npm run freshet -- -C examples/quickstart get delay_model origin=ATL destination=JFK --full-names',
+      'a feature vector',
+    ],
+    ['npm run freshet -- -C examples/quickstart inspect flights', 'the segments'],
+    [
+      'npm run freshet -- -C examples/quickstart replay --from earliest',
+      'rebuild the store, to the same bytes',
+    ],
+    ['npm run freshet -- init shop', 'a repository of your own'],
+  ] as const) {
+    output.line(`  ${command}`);
+    output.line(style.dim(`      ${what}`));
+  }
+}
+
+function step(title: string): void {
+  steps++;
+  output.line();
+  output.line(style.bold(`${steps}. ${title}`));
+}
+
+function tell(what: string, rows: number, sinceMs: number): void {
+  const seconds = (performance.now() - sinceMs) / 1_000;
+  const pace = rows === 0 ? 'as before' : `${formatCount(Math.round(rows / seconds))} rows/s`;
+  output.line(`   ${what}  ${style.dim(`${pace}, ${seconds.toFixed(1)} s`)}`);
+}
+
+type Partitions = readonly {
+  readonly partitions: readonly { readonly applied: number; readonly end: number }[];
+}[];
+
+function appliedOf(sources: Partitions): number {
+  return sources.flatMap((s) => s.partitions).reduce((sum, { applied }) => sum + applied, 0);
+}
+
+function endOf(sources: Partitions): number {
+  return sources.flatMap((s) => s.partitions).reduce((sum, { end }) => sum + end, 0);
+}
