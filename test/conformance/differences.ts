@@ -6,4 +6,6 @@ export const differences: Readonly<Record<string, string>> = {
     'a TTL is judged when a value is read, at the time of the read (docs/architecture.md, «Reading»); nothing expires in the store',
   'mat-backfill-old-window-overwrites-newer':
     'a backfill never regresses a newer value (docs/architecture.md, «Time and order»)',
+  'mat-odfv-single-source':
+    'on-demand views are computed when they are read, never when rows are written: a source value past its TTL is null to the transform, online as in a join (docs/architecture.md, «Reading»)',
 };
