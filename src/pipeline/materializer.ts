@@ -275,11 +275,13 @@ export class Materializer {
     const nowMs = this.#options.clock.nowMs();
     for (const partition of this.#all) {
       if (partition.retryAtMs === null || partition.retryAtMs > nowMs) continue;
-      await this.#orMend(reader, partition, async () => {
+      try {
         await this.#reopen(reader, partition);
         partition.retryAtMs = null;
         reader.resume([partition.tp]);
-      });
+      } catch (thrown) {
+        await this.#mend(reader, partition, thrown);
+      }
     }
   }
 

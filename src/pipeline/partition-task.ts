@@ -110,8 +110,8 @@ export class PartitionTask {
       } else {
         await this.#appendRows(rows, batch.nextOffset, published);
       }
-      this.#expectedOffset = batch.nextOffset;
       if (this.cutIsDue) await this.#sealBuffered(published);
+      this.#expectedOffset = batch.nextOffset;
       return published;
     });
   }

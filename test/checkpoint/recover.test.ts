@@ -4,6 +4,7 @@ import { encodePositions, recoverSegments, startPositions } from '../../src/chec
 import { KvBatch } from '../../src/kv/index.ts';
 import { putEntry, type SegmentStore, type SweepOptions } from '../../src/segment/index.ts';
 import { SPACE, stateKey } from '../../src/state/index.ts';
+import { Bench, openTestDuckdb } from '../pipeline/bench.ts';
 import { entryOf } from '../segment/support.ts';
 import { openTestStore } from '../state/test-store.ts';
 
@@ -45,6 +46,24 @@ describe('the sweep at the start', () => {
     const used = sweeping([]);
     await recoverSegments(state, used.store);
     expect(used.asked).toEqual([{ live: [], storeIsNew: false }]);
+  });
+
+  it('deletes nothing when the store is lost, and names a file that is left', async () => {
+    const duckdb = await openTestDuckdb();
+    try {
+      await using bench = await Bench.open(duckdb);
+      await bench.append([{ user: 'ann', at: 1, amount: 1 }]);
+      const engine = await bench.engine(await bench.start());
+      await engine.caughtUp();
+      await engine.stop();
+      const { entries } = await bench.outcome();
+      const error = { code: 'STORE_LOST', where: { file: entries[0]!.file } };
+      bench.loseStore();
+      await expect(bench.start()).rejects.toMatchObject(error);
+      await expect(bench.start()).rejects.toMatchObject(error);
+    } finally {
+      await duckdb.close();
+    }
   });
 
   it('tells which files it removed', async () => {

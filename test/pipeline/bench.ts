@@ -115,8 +115,8 @@ export class Bench implements AsyncDisposable {
   readonly directory: string;
   readonly #duckdb: Duckdb;
   cutPolicy: CutPolicy = NO_CUT;
-  readonly kv = new DurableKv();
-  readonly files = new DurableFiles();
+  #kv = new DurableKv();
+  readonly #files = new DurableFiles();
 
   private constructor(log: Log, clock: ManualClock, directory: string, duckdb: Duckdb) {
     this.log = log;
@@ -140,7 +140,7 @@ export class Bench implements AsyncDisposable {
 
   /** Opens store and segments on a machine, as a process does when it starts. */
   async start(machine = new Machine()): Promise<Running> {
-    const state = await openStateStore(await this.kv.open(machine));
+    const state = await openStateStore(await this.#kv.open(machine));
     const segments = this.#segmentStore(machine);
     const swept = await recoverSegments(state, segments);
     return { machine, log: logOn(this.log, machine), state, segments, swept };
@@ -204,8 +204,13 @@ export class Bench implements AsyncDisposable {
 
   /** The machine has lost its power: what was not durable is gone. */
   losePower(): void {
-    this.kv.losePower();
-    this.files.losePower();
+    this.#kv.losePower();
+    this.#files.losePower();
+  }
+
+  /** The folder of the store was deleted; that of the segments was not. */
+  loseStore(): void {
+    this.#kv = new DurableKv();
   }
 
   /** Everything that a stopped engine leaves, read by a new process. */
@@ -243,7 +248,7 @@ export class Bench implements AsyncDisposable {
     return createSegmentStore({
       directory: join(this.directory, 'offline'),
       duckdb: this.#duckdb,
-      fs: this.files.open(machine),
+      fs: this.#files.open(machine),
       clock: this.clock,
     });
   }

@@ -12,7 +12,7 @@ import { Bench, type Outcome, openTestDuckdb } from './bench.ts';
 import { expectedNewest, expectedRejects, expectedRows, streamOf } from './stream.ts';
 
 const SEED = Number(process.env['FRESHET_SEED'] ?? 20_251_125);
-const RECORDS = streamOf(60, SEED);
+const RECORDS = streamOf(48, SEED);
 
 let duckdb: Duckdb;
 let undisturbed: Outcome;
@@ -30,7 +30,7 @@ afterAll(() => duckdb.close());
 
 async function openBench(): Promise<Bench> {
   const bench = await Bench.open(duckdb);
-  bench.cutPolicy = { ...bench.cutPolicy, rowsMax: 14 };
+  bench.cutPolicy = { ...bench.cutPolicy, rowsMax: 12 };
   await bench.append(RECORDS);
   return bench;
 }
@@ -39,7 +39,7 @@ async function openBench(): Promise<Bench> {
 async function run(bench: Bench, machine: Machine): Promise<boolean> {
   try {
     const running = await bench.start(machine);
-    const engine = await bench.engine(running, { batchRecordsMax: 9 });
+    const engine = await bench.engine(running, { batchRecordsMax: 8 });
     try {
       await engine.caughtUp();
     } finally {
@@ -169,7 +169,7 @@ describe(`an engine that is stopped (seed ${SEED})`, () => {
         expect(await run(bench, new Machine())).toBe(true);
         requireSame(await bench.outcome());
       }),
-      { seed: SEED, numRuns: 40 },
+      { seed: SEED, numRuns: 25 },
     );
   }, 120_000);
 });
