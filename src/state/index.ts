@@ -9,6 +9,8 @@ export {
   prefixRange,
   SPACE,
   stateKey,
+  type TilesGroup,
+  tilesKey,
 } from './key-schema.ts';
 export {
   deleteViewState,

@@ -9,6 +9,8 @@
  *   SEGMENT  0x04   rest = startOffset u64              manifest entries
  *   GAP      0x05   rest = fromOffset u64 | of u8       ranges that retention removed unread
  *   ROW      0x10   rest = viewId u16 | entity key      the newest row of an entity
+ *   HEAD     0x11   rest = viewId u16 | entity key      times of a windowed view's rows of an entity
+ *   TILES    0x12   rest = viewId u16 | group u8 | block i64, sign bit flipped | entity key
  * meta key   := 0x0000 | 0x0000 | space u8 | rest
  *   FORMAT   0x01   rest = (empty)                      format version of the store
  *   NAME     0x02   rest = kind u8 | name UTF-8         the id u16 of a source (1) or view (2)
@@ -27,6 +29,8 @@ export const SPACE = {
   segment: 0x04,
   gap: 0x05,
   row: 0x10,
+  head: 0x11,
+  tiles: 0x12,
 } as const;
 
 export const META = {
@@ -38,6 +42,7 @@ export const META = {
 
 const STATE_PREFIX_BYTES = 5;
 const VIEW_PREFIX_BYTES = STATE_PREFIX_BYTES + 2;
+const TILES_PREFIX_BYTES = VIEW_PREFIX_BYTES + 1 + 8;
 
 /** A state key with nothing behind its space: a cursor, or the start of a range. */
 export function stateKey(sourceId: number, partition: number, space: number): Uint8Array {
@@ -81,6 +86,31 @@ export function entityStateKey(
   key.writeUInt16BE(viewId, STATE_PREFIX_BYTES);
   key.set(entityKey, VIEW_PREFIX_BYTES);
   return key;
+}
+
+/** The key of a block of tiles. Time comes before the entity, so that what is old is one range. */
+export function tilesKey(
+  sourceId: number,
+  partition: number,
+  { viewId, group }: TilesGroup,
+  block: number,
+  entityKey: Uint8Array,
+): Uint8Array {
+  const key = Buffer.allocUnsafe(TILES_PREFIX_BYTES + entityKey.length);
+  writeStatePrefix(key, sourceId, partition, SPACE.tiles);
+  key.writeUInt16BE(viewId, STATE_PREFIX_BYTES);
+  key.writeUInt8(group, VIEW_PREFIX_BYTES);
+  const high = Math.floor(block / 2 ** 32);
+  key.writeUInt32BE((high ^ 0x8000_0000) >>> 0, VIEW_PREFIX_BYTES + 1);
+  key.writeUInt32BE(block - high * 2 ** 32, VIEW_PREFIX_BYTES + 5);
+  key.set(entityKey, TILES_PREFIX_BYTES);
+  return key;
+}
+
+/** One group of a windowed view's tiles. */
+export interface TilesGroup {
+  readonly viewId: number;
+  readonly group: number;
 }
 
 /** The entity key (and what follows it) of an entity state key. */

@@ -46,14 +46,19 @@ export async function statePartitions(
   }
 }
 
-/** Deletes all rows of a view in one write. No upserter of the view may be open. */
+/** Where the state of a view is: what was materialized of it, newest rows, or windows. */
+const VIEW_SPACES = [SPACE.backfill, SPACE.row, SPACE.head, SPACE.tiles];
+
+/** Deletes all that is stored of a view in one write. No upserter of the view may be open. */
 export async function deleteViewState(state: StateStore, viewName: string): Promise<void> {
   const viewId = state.dictionary.viewId(viewName);
   if (viewId === undefined) return;
   const batch = new KvBatch();
   for (const { sourceId, partition } of await statePartitions(state.kv)) {
-    const { gte, lt } = viewRange(sourceId, partition, SPACE.row, viewId);
-    batch.deleteRange(gte, lt);
+    for (const space of VIEW_SPACES) {
+      const { gte, lt } = viewRange(sourceId, partition, space, viewId);
+      batch.deleteRange(gte, lt);
+    }
   }
   state.homes.forget(viewId, batch);
   await state.kv.write(batch);

@@ -6,6 +6,7 @@ import {
   prefixRange,
   SPACE,
   stateKey,
+  tilesKey,
   viewRange,
 } from '../../src/state/index.ts';
 import { META, metaKey } from '../../src/state/key-schema.ts';
@@ -20,6 +21,17 @@ describe('the bytes of keys', () => {
     ['a manifest entry', numberedKey(1, 3, SPACE.segment, 2 ** 40), '00010003040000010000000000'],
     ['a gap', numberedKey(1, 3, SPACE.gap, 7), '00010003050000000000000007'],
     ['a row', entityStateKey(1, 3, SPACE.row, 7, Uint8Array.of(0xaa)), '00010003100007aa'],
+    ['a head', entityStateKey(1, 3, SPACE.head, 7, Uint8Array.of(0xaa)), '00010003110007aa'],
+    [
+      'a block of tiles',
+      tilesKey(1, 3, { viewId: 7, group: 2 }, 5, Uint8Array.of(0xaa)),
+      '00010003120007028000000000000005aa',
+    ],
+    [
+      'a block before 1970',
+      tilesKey(1, 3, { viewId: 7, group: 2 }, -1, Uint8Array.of(0xaa)),
+      '00010003120007027fffffffffffffffaa',
+    ],
     ['the format', metaKey(META.format), '0000000001'],
     ['a name', metaKey(META.name, Buffer.from('\x02delay')), '00000000020264656c6179'],
     ['a home', metaKey(META.home, Uint8Array.of(0, 7)), '00000000040007'],
