@@ -142,6 +142,9 @@ export const ERROR_TABLE = {
     'Check that the log is reachable; the engine tries again by itself.',
     true,
   ),
+  LOG_ACCESS_DENIED: process_(
+    'Correct the credentials of the log, or ask for the right to its topics and group.',
+  ),
   LOG_FENCED: partition('Another worker owns this partition now; nothing is to be done.'),
   RECORD_TOO_LARGE: request('Send smaller records, or raise the limit of the topic.'),
 

@@ -1,11 +1,12 @@
 /** Topics and the state of their partitions, kept in memory and written with what changes them. */
 import { FreshetError } from '../../src/errors.ts';
 import { KvBatch, type KvStore } from '../../src/kv/index.ts';
-import type {
-  TimestampType,
-  TopicDescription,
-  TopicPartition,
-  TopicSpec,
+import {
+  requirePossibleTopic,
+  type TimestampType,
+  type TopicDescription,
+  type TopicPartition,
+  type TopicSpec,
 } from '../../src/log/index.ts';
 import {
   batchKey,
@@ -89,7 +90,7 @@ export class Topics {
 
   /** @throws FreshetError TOPIC_MISMATCH naming what differs, INVALID_ARGUMENT */
   async create(spec: TopicSpec): Promise<{ created: boolean }> {
-    requirePossible(spec);
+    requirePossibleTopic(spec);
     const wanted = {
       topic: spec.topic,
       partitions: spec.partitions,
@@ -146,16 +147,6 @@ export class Topics {
       if (value !== undefined) this.commit(topic, p, parse<PartitionState>(value));
     }
   }
-}
-
-/** The rules are Kafka's, so that a repository can move to it. */
-function requirePossible({ topic, partitions }: TopicSpec): void {
-  const isName = /^[\w.-]{1,249}$/.test(topic) && topic !== '.' && topic !== '..';
-  const isCount = Number.isSafeInteger(partitions) && partitions > 0;
-  if (isName && isCount) return;
-  const what = isName ? `${partitions} partitions are impossible` : `"${topic}" cannot be a topic`;
-  const next = 'A topic has 1 to 249 letters, digits, dots, dashes or underscores, and partitions.';
-  throw new FreshetError('INVALID_ARGUMENT', what, { where: { topic }, next });
 }
 
 function requireSame(found: Topic, wanted: Omit<Topic, 'id'>): void {

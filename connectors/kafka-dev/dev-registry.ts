@@ -3,7 +3,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { FreshetError } from '../../src/errors.ts';
 import { ChildService, freePort } from './child-service.ts';
-import { JAVA_VERSION_MIN } from './dev-kafka.ts';
 import { apicurioFolder, findJava } from './java-tools.ts';
 
 export interface DevRegistry {
@@ -13,6 +12,9 @@ export interface DevRegistry {
   stop(): Promise<void>;
 }
 
+/** What Apicurio is compiled for; Kafka is content with an older one. */
+export const REGISTRY_JAVA_VERSION_MIN = 21;
+
 /**
  * Apicurio's schema registry for development, in memory, in a Java process of its own.
  * @throws FreshetError DEV_SERVICE_FAILED
@@ -20,10 +22,11 @@ export interface DevRegistry {
 export async function startDevRegistry(
   env: Readonly<Record<string, string | undefined>> = process.env,
 ): Promise<DevRegistry> {
-  const java = await findJava(env, JAVA_VERSION_MIN);
+  const java = await findJava(env, REGISTRY_JAVA_VERSION_MIN);
   const home = java === null ? null : await apicurioFolder(env);
   if (java === null || home === null) {
-    throw new FreshetError('DEV_SERVICE_FAILED', 'Apicurio needs Java 17 or newer, and Maven once');
+    const what = `Apicurio needs Java ${REGISTRY_JAVA_VERSION_MIN} or newer, and Maven once`;
+    throw new FreshetError('DEV_SERVICE_FAILED', what);
   }
   const port = await freePort();
   const folder = await mkdtemp(join(tmpdir(), 'freshet-registry-'));
@@ -44,6 +47,7 @@ export async function startDevRegistry(
     logFile,
     isReady: async () => (await fetch(`${url}/subjects`)).ok,
   });
+  await refuseIncompatible(url);
   return {
     url,
     logFile,
@@ -52,4 +56,16 @@ export async function startDevRegistry(
       await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** Confluent's registry refuses what old rows cannot be read with; Apicurio has to be told. */
+async function refuseIncompatible(url: string): Promise<void> {
+  const response = await fetch(`${url}/config`, {
+    method: 'PUT',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ compatibility: 'BACKWARD' }),
+  });
+  if (response.ok) return;
+  const what = `Apicurio refused its configuration: ${await response.text()}`;
+  throw new FreshetError('DEV_SERVICE_FAILED', what);
 }

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { access, mkdir, rename, rm } from 'node:fs/promises';
+import { access, mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -24,12 +24,36 @@ export function cacheFolder(env: Environment): string {
   return join(env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'freshet');
 }
 
-/** A Java of at least this version: the one of JAVA_HOME, else of the path; null when there is none. */
+/**
+ * A Java of at least this version: the one of JAVA_HOME, else of the path, else one that is
+ * installed beside them; null when there is none.
+ */
 export async function findJava(env: Environment, versionMin: number): Promise<string | null> {
-  const java = env['JAVA_HOME'] ? join(env['JAVA_HOME'], 'bin', 'java') : 'java';
-  const { exitCode, output } = await runCommand(java, ['-version']);
-  const version = /version "(\d+)/.exec(output)?.[1];
-  return exitCode === 0 && Number(version) >= versionMin ? java : null;
+  const home = env['JAVA_HOME'];
+  const first = home ? [join(home, 'bin', 'java'), 'java'] : ['java'];
+  for (const java of [...first, ...(await installedJavas())]) {
+    const { exitCode, output } = await runCommand(java, ['-version']);
+    const version = Number(/version "(\d+)/.exec(output)?.[1]);
+    if (exitCode === 0 && version >= versionMin) return java;
+  }
+  return null;
+}
+
+/** Where Linux distributions and macOS put them, newest name last. */
+const JAVA_FOLDERS = [
+  { folder: '/usr/lib/jvm', java: 'bin/java' },
+  { folder: '/Library/Java/JavaVirtualMachines', java: 'Contents/Home/bin/java' },
+];
+
+async function installedJavas(): Promise<string[]> {
+  const found = await Promise.all(
+    JAVA_FOLDERS.map(async ({ folder, java }) => {
+      const names = await readdir(folder).catch(() => []);
+      return names.sort().map((name) => join(folder, name, java));
+    }),
+  );
+  const isThere = await Promise.all(found.flat().map(exists));
+  return found.flat().filter((_, i) => isThere[i]);
 }
 
 /** The folder of Kafka's jars: from the cache, else by Maven; null when there is no Maven. */

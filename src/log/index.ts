@@ -17,3 +17,4 @@ export {
   type Watermarks,
 } from './log.ts';
 export { PollSignal } from './poll-signal.ts';
+export { requirePossibleTopic } from './require-possible-topic.ts';

@@ -1,0 +1,22 @@
+import { describe, inject } from 'vitest';
+import { type KafkaLogOptions, openKafkaLog } from '../../../connectors/kafka/index.ts';
+import type { Log } from '../../../src/log/index.ts';
+
+const kafka = inject('kafka');
+
+/** Where the broker of this run is. */
+export const brokers: readonly string[] = kafka.address?.split(',') ?? [];
+
+/** Names of this run begin with it: a broker that the environment names may be anybody's. */
+export const prefix = `freshet-${process.pid}-${Math.trunc(process.hrtime()[1] / 1_000)}-`;
+
+/** Runs where there is a broker, and is counted as skipped, with the reason, where there is none. */
+export function describeKafka(name: string, define: () => void): void {
+  if (kafka.address === null) describe.skip(`${name} (no Kafka: ${kafka.reason})`, define);
+  else describe(name, define);
+}
+
+/** A log that is quick to notice changes of its groups. */
+export function openLog(more: Partial<KafkaLogOptions> = {}): Promise<Log> {
+  return openKafkaLog({ brokers, heartbeatMs: 200, ...more });
+}
