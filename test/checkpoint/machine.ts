@@ -105,7 +105,13 @@ export class DurableFiles {
       makeDirectory: (path) => step('makeDirectory', () => nodeFileSystem.makeDirectory(path)),
       list: (path) => step('list', () => nodeFileSystem.list(path)),
       sizeBytes: (path) => step('sizeBytes', () => nodeFileSystem.sizeBytes(path)),
-      remove: (path) => step('remove', () => nodeFileSystem.remove(path)),
+      remove: (path) =>
+        step('remove', async () => {
+          await nodeFileSystem.remove(path);
+          this.#renamed = this.#renamed.filter(({ to }) => to !== path);
+          this.#synced.delete(path);
+          this.#torn.delete(path);
+        }),
       rename: (from, to) =>
         step('rename', async () => {
           await nodeFileSystem.rename(from, to);

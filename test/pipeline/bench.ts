@@ -56,7 +56,7 @@ export const SOURCE = topicSource({
 const user = entity({ name: 'user', joinKeys: { user: 'string' } });
 
 /** One view without grace, one with some, one that is not online. */
-export const VIEWS = [
+const VIEWS = [
   featureView({ name: 'newest', entities: [user], source: SOURCE, schema: { amount: 'int32' } }),
   featureView({
     name: 'patient',
@@ -83,6 +83,8 @@ export interface ClickRow {
 }
 
 export const NOW_MS = 1_750_000_000_000;
+/** Event time of the first of `rowsOf`. */
+export const START_US = (NOW_MS - 1_000) * 1_000;
 const NO_CUT: CutPolicy = { rowsMax: 1e9, bytesMax: 1e12, ageMsMax: 1e9 };
 
 /** What is running on one machine. */
@@ -257,6 +259,16 @@ export class Bench implements AsyncDisposable {
     await this.log.close();
     rmSync(this.directory, { recursive: true });
   }
+}
+
+/** Rows of three users in order, a millisecond apart or so many as given. */
+export function rowsOf(count: number, stepMs = 1): ClickRow[] {
+  return Array.from({ length: count }, (_, i) => ({
+    user: `u${i % 3}`,
+    at: START_US + i * stepMs * 1_000,
+    made: null,
+    amount: i,
+  }));
 }
 
 /** A database for all benches of a file; opening one takes longer than most tests. */

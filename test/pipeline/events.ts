@@ -1,7 +1,16 @@
-import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { type Channel, subscribe, unsubscribe } from 'node:diagnostics_channel';
+import type { channels } from '../../src/telemetry/index.ts';
+
+type EventOf<N extends keyof typeof channels> =
+  (typeof channels)[N] extends Channel<unknown, infer E> ? E : never;
+
+/** The events of a channel from now on; dispose of it. */
+export function events<N extends keyof typeof channels>(name: N): Events<EventOf<N>> {
+  return new Events(`freshet:${name}`);
+}
 
 /** Listens to one of the engine's channels, so that tests wait for what happens, not for a time. */
-export class Events<T> implements Disposable {
+class Events<T> implements Disposable {
   readonly all: T[] = [];
   readonly #channel: string;
   readonly #waiting = new Set<() => void>();

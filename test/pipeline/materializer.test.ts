@@ -1,15 +1,11 @@
-import type { Channel } from 'node:diagnostics_channel';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Duckdb } from '../../src/duckdb/index.ts';
 import { type ErrorCode, FreshetError } from '../../src/errors.ts';
-import type { GroupMembership, Log, LogReader, TopicPartition } from '../../src/log/index.ts';
+import type { TopicPartition } from '../../src/log/index.ts';
 import type { Materializer, PartitionTask } from '../../src/pipeline/index.ts';
-import type { channels } from '../../src/telemetry/index.ts';
-import { Bench, type ClickRow, NOW_MS, openTestDuckdb, type Running, SOURCE } from './bench.ts';
-import { Events } from './events.ts';
-
-type EventOf<N extends keyof typeof channels> =
-  (typeof channels)[N] extends Channel<unknown, infer E> ? E : never;
+import { Bench, NOW_MS, openTestDuckdb, rowsOf, SOURCE } from './bench.ts';
+import { events } from './events.ts';
+import { over, tasksAround, withReader } from './tampering.ts';
 
 const TP = { topic: SOURCE.topic, partition: 0 };
 const OTHER = { topic: SOURCE.topic, partition: 1 };
@@ -22,60 +18,6 @@ beforeAll(async () => {
 afterAll(() => duckdb.close());
 afterEach(() => bench[Symbol.asyncDispose]());
 
-function rows(count: number): ClickRow[] {
-  return Array.from({ length: count }, (_, i) => ({
-    user: `u${i % 3}`,
-    at: (NOW_MS - 1_000 + i) * 1_000,
-    made: null,
-    amount: i,
-  }));
-}
-
-const events = <N extends keyof typeof channels>(name: N): Events<EventOf<N>> =>
-  new Events(`freshet:${name}`);
-
-/** An opener of tasks whose `process` goes through `around`. */
-function tasksAround(
-  running: Running,
-  around: (
-    tp: TopicPartition,
-    work: () => ReturnType<PartitionTask['process']>,
-  ) => ReturnType<PartitionTask['process']>,
-) {
-  const opened: TopicPartition[] = [];
-  const openTask = async (tp: TopicPartition): Promise<PartitionTask> => {
-    opened.push(tp);
-    const task = await bench.task(running, tp);
-    const process = task.process.bind(task);
-    task.process = (batch) => around(tp, () => process(batch));
-    return task;
-  };
-  return { opened, openTask };
-}
-
-/** The log with some methods of its group readers replaced. */
-function withReader(
-  log: Log,
-  replace: (reader: LogReader, membership: GroupMembership) => Partial<LogReader>,
-): Log {
-  return over(log, {
-    join: async (membership) => {
-      const reader = await log.join(membership);
-      return over(reader, replace(reader, membership));
-    },
-  });
-}
-
-function over<T extends object>(real: T, replaced: Partial<T>): T {
-  return new Proxy(real, {
-    get(target, name) {
-      const value: unknown =
-        name in replaced ? replaced[name as keyof T] : Reflect.get(target, name, target);
-      return typeof value === 'function' && !(name in replaced) ? value.bind(target) : value;
-    },
-  });
-}
-
 const failure = (code: ErrorCode): FreshetError => new FreshetError(code, `made ${code}`);
 
 describe('an engine', () => {
@@ -86,7 +28,7 @@ describe('an engine', () => {
   it('keeps up with records as they come', async () => {
     const engine = await bench.engine(await bench.start());
     for (const count of [3, 4]) {
-      await bench.append(rows(count));
+      await bench.append(rowsOf(count));
       await engine.caughtUp();
     }
     expect(engine.status()).toEqual([
@@ -101,7 +43,7 @@ describe('an engine', () => {
   });
 
   it('publishes what is buffered when it stops, and tells the group', async () => {
-    await bench.append(rows(7));
+    await bench.append(rowsOf(7));
     const engine = await bench.engine(await bench.start());
     await engine.caughtUp();
     await engine.stop();
@@ -117,7 +59,7 @@ describe('an engine', () => {
   it('cuts by age while no records come, and says how many rows', async () => {
     bench.cutPolicy = { ...bench.cutPolicy, ageMsMax: 1_000 };
     using segments = events('segment');
-    await bench.append([...rows(4), null]);
+    await bench.append([...rowsOf(4), null]);
     const engine = await bench.engine(await bench.start());
     await engine.caughtUp();
     bench.clock.advance(1_000);
@@ -133,7 +75,7 @@ describe('an engine', () => {
   it('asks for more only when the last batches are committed, and for so much at most', async () => {
     const running = await bench.start();
     let inside = 0;
-    const { openTask } = tasksAround(running, async (_, work) => {
+    const { openTask } = tasksAround(bench, running, async (_, work) => {
       inside++;
       const published = await work();
       inside--;
@@ -147,8 +89,8 @@ describe('an engine', () => {
         return reader.poll(options);
       },
     }));
-    await bench.append(rows(20));
-    await bench.append(rows(20), 1);
+    await bench.append(rowsOf(20));
+    await bench.append(rowsOf(20), 1);
     using batches = events('batch');
     const limits = { batchRecordsMax: 5, batchBytesMax: 1_000 };
     const engine = await bench.engine(running, { log, openTask, ...limits });
@@ -161,13 +103,13 @@ describe('an engine', () => {
   it('says when a partition is idle, and when it no longer is', async () => {
     using idle = events('idle');
     const idleMs = new Map([[SOURCE.topic, 60_000]]);
-    await bench.append(rows(1));
+    await bench.append(rowsOf(1));
     const engine = await bench.engine(await bench.start(), { idleMs });
     await engine.caughtUp();
     bench.clock.advance(60_001);
     await idle.first((event) => event.idle && event.partition === 0);
     expect(engine.status().map((partition) => partition.idle)).toEqual([true, true]);
-    await bench.append(rows(1));
+    await bench.append(rowsOf(1));
     await idle.first((event) => !event.idle);
     expect(engine.status().map((partition) => partition.idle)).toEqual([false, true]);
     await engine.stop();
@@ -182,12 +124,12 @@ describe('a failure that can be mended', () => {
   it('suspends its partition alone, for a pause that doubles', async () => {
     const running = await bench.start();
     let failures = 3;
-    const { opened, openTask } = tasksAround(running, async (tp, work) => {
+    const { opened, openTask } = tasksAround(bench, running, async (tp, work) => {
       if (tp.partition === 0 && failures-- > 0) throw failure('DISK_FULL');
       return work();
     });
-    await bench.append(rows(5));
-    await bench.append(rows(6), 1);
+    await bench.append(rowsOf(5));
+    await bench.append(rowsOf(6), 1);
     using retries = events('retry');
     using batches = events('batch');
     const engine = await bench.engine(running, { openTask });
@@ -207,10 +149,10 @@ describe('a failure that can be mended', () => {
 
   it('waits no longer than 30 seconds', async () => {
     const running = await bench.start();
-    const { openTask } = tasksAround(running, async () => {
+    const { openTask } = tasksAround(bench, running, async () => {
       throw failure('DISK_FULL');
     });
-    await bench.append(rows(1));
+    await bench.append(rowsOf(1));
     using retries = events('retry');
     const engine = await bench.engine(running, { openTask });
     for (let n = 1; n <= 12; n++) {
@@ -223,11 +165,11 @@ describe('a failure that can be mended', () => {
 
   it('does not keep a suspended engine from stopping, nor make it publish what it lacks', async () => {
     const running = await bench.start();
-    const { openTask } = tasksAround(running, async (_, work) => {
+    const { openTask } = tasksAround(bench, running, async (_, work) => {
       await work();
       throw failure('DISK_FAILED');
     });
-    await bench.append(rows(5));
+    await bench.append(rowsOf(5));
     using retries = events('retry');
     const engine = await bench.engine(running, { openTask });
     await retries.first(() => true);
@@ -246,7 +188,7 @@ describe('a failure that can be mended', () => {
         return reader.poll(options);
       },
     }));
-    await bench.append(rows(2));
+    await bench.append(rowsOf(2));
     using retries = events('retry');
     const engine = await bench.engine(running, { log });
     await engine.caughtUp();
@@ -271,7 +213,7 @@ describe('a failure that can be mended', () => {
           throw failure(code);
         },
       });
-      await bench.append(rows(2));
+      await bench.append(rowsOf(2));
       using retries = events('retry');
       const engine = await bench.engine(running, { log });
       await engine.caughtUp();
@@ -289,12 +231,12 @@ describe('any other failure', () => {
 
   it('stops the engine with the error, once the other partitions are done', async () => {
     const running = await bench.start();
-    const { openTask } = tasksAround(running, async ({ partition }, work) => {
+    const { openTask } = tasksAround(bench, running, async ({ partition }, work) => {
       if (partition === 0) throw failure('STORE_CORRUPT');
       return work();
     });
-    await bench.append(rows(5));
-    await bench.append(rows(6), 1);
+    await bench.append(rowsOf(5));
+    await bench.append(rowsOf(6), 1);
     const engine = await bench.engine(running, { openTask });
     const error = { code: 'STORE_CORRUPT' };
     await expect(engine.caughtUp()).rejects.toMatchObject(error);
@@ -342,7 +284,8 @@ describe('the engines of one group', () => {
       .sort();
 
   async function appendEverywhere(count: number): Promise<void> {
-    for (let partition = 0; partition < 4; partition++) await bench.append(rows(count), partition);
+    for (let partition = 0; partition < 4; partition++)
+      await bench.append(rowsOf(count), partition);
   }
 
   it('share the partitions, and hand them over with nothing lost or doubled', async () => {
@@ -421,85 +364,5 @@ describe('the engines of one group', () => {
     await engine.stop();
     const { entries } = await bench.outcome();
     expect(entries.map(({ partition }) => partition)).toEqual([1, 2, 3]);
-  });
-});
-
-describe('records that retention removed before they were read', () => {
-  beforeEach(async () => {
-    bench = await Bench.open(duckdb);
-  });
-
-  /** An engine has read ten rows, published six of them, and was away while fifteen were removed. */
-  async function away(): Promise<Running> {
-    const running = await bench.start();
-    await bench.append(rows(10));
-    const task = await bench.task(running, TP);
-    const [six, four] = await bench.batches(6);
-    await task.process(six!);
-    await task.seal();
-    await task.process(four!);
-    await task.discard();
-    await bench.append(rows(10));
-    await bench.log.deleteRecordsBefore(TP, 15);
-    return running;
-  }
-
-  it('stop the engine with the range', async () => {
-    const engine = await bench.engine(await away());
-    await expect(engine.finished).rejects.toMatchObject({
-      code: 'OFFSET_GAP',
-      message: expect.stringContaining('6 to 14'),
-      where: TP,
-    });
-    expect((await bench.outcome()).gaps).toEqual([]);
-  });
-
-  it('are skipped and recorded when the engine is told to', async () => {
-    using gaps = events('gap');
-    const engine = await bench.engine(await away(), { skipGap: true });
-    await engine.caughtUp();
-    await engine.stop();
-    expect(gaps.all).toEqual([{ ...TP, fromOffset: 6, toOffset: 15 }]);
-    const outcome = await bench.outcome();
-    const common = { partition: 0, toOffset: 15, skippedAtMs: NOW_MS };
-    expect(outcome.gaps).toEqual([
-      { ...common, of: 'history', fromOffset: 6 },
-      { ...common, of: 'state', fromOffset: 10 },
-    ]);
-    expect(outcome.entries.map(({ startOffset, endOffset }) => [startOffset, endOffset])).toEqual([
-      [0, 6],
-      [15, 20],
-    ]);
-    expect(outcome.positions[0]).toMatchObject({ applied: 20, sealed: 20, counters: { rows: 15 } });
-    const later = await bench.engine(await bench.start(), { skipGap: true });
-    await later.caughtUp();
-    await later.stop();
-    expect(gaps.all).toHaveLength(1);
-  });
-
-  it('while the engine runs cost it nothing that it had read', async () => {
-    const running = await bench.start();
-    await bench.append(rows(40));
-    let trimmed = false;
-    const { openTask } = tasksAround(running, async (_, work) => {
-      const published = await work();
-      if (!trimmed) await bench.log.deleteRecordsBefore(TP, 25);
-      trimmed = true;
-      return published;
-    });
-    const options = { openTask, batchRecordsMax: 10, skipGap: true };
-    const engine = await bench.engine(running, options);
-    await engine.caughtUp();
-    await engine.stop();
-    const { entries, gaps, history } = await bench.outcome();
-    expect(gaps.map(({ of, fromOffset, toOffset }) => [of, fromOffset, toOffset])).toEqual([
-      ['state', 10, 25],
-      ['history', 10, 25],
-    ]);
-    expect(entries.map(({ startOffset, endOffset }) => [startOffset, endOffset])).toEqual([
-      [0, 10],
-      [25, 40],
-    ]);
-    expect(history).toHaveLength(25);
   });
 });

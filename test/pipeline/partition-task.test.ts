@@ -4,10 +4,18 @@ import { type PartitionTask, rewind } from '../../src/pipeline/index.ts';
 import type { SegmentEntry } from '../../src/segment/index.ts';
 import { Machine } from '../checkpoint/machine.ts';
 import { DEAD_LETTERS, readAll } from '../checkpoint/support.ts';
-import { Bench, type ClickRow, NOW_MS, openTestDuckdb, type Running, SOURCE } from './bench.ts';
+import {
+  Bench,
+  type ClickRow,
+  NOW_MS,
+  openTestDuckdb,
+  type Running,
+  rowsOf,
+  SOURCE,
+  START_US,
+} from './bench.ts';
 
 const TP = { topic: SOURCE.topic, partition: 0 };
-const START_US = (NOW_MS - 1_000) * 1_000;
 
 let duckdb: Duckdb;
 let bench: Bench;
@@ -19,16 +27,6 @@ beforeEach(async () => {
   bench = await Bench.open(duckdb);
 });
 afterEach(() => bench[Symbol.asyncDispose]());
-
-/** Rows a millisecond apart, or so many milliseconds as given. */
-function rows(count: number, stepMs = 1): ClickRow[] {
-  return Array.from({ length: count }, (_, i) => ({
-    user: `u${i % 3}`,
-    at: START_US + i * stepMs * 1_000,
-    made: null,
-    amount: i,
-  }));
-}
 
 async function processAll(task: PartitionTask, size: number, from = 0): Promise<SegmentEntry[]> {
   const published: SegmentEntry[] = [];
@@ -56,7 +54,7 @@ async function ran(size: number, sealAfter: number): Promise<Running> {
 
 describe('reading again', () => {
   it('from below `applied` brings rows to history and none to state', async () => {
-    await bench.append(rows(20));
+    await bench.append(rowsOf(20));
     const running = await ran(10, 1);
     const task = await bench.task(running, TP);
     const before = running.machine.steps.length;
@@ -65,14 +63,14 @@ describe('reading again', () => {
     expect(running.machine.steps.slice(before)).toEqual([]);
     expect(cuts(await task.seal())).toEqual([[10, 20]]);
     const { history, positions } = await bench.outcome();
-    expect(history.map((row) => row['amount'])).toEqual(rows(20).map(({ amount }) => amount));
+    expect(history.map((row) => row['amount'])).toEqual(rowsOf(20).map(({ amount }) => amount));
     expect(positions[0]).toMatchObject({ applied: 20, sealed: 20, counters: { rows: 20 } });
   });
 
   it('in a batch across `applied` brings state only what it lacks', async () => {
-    await bench.append(rows(20));
+    await bench.append(rowsOf(20));
     const running = await ran(10, 99);
-    await bench.append(rows(5));
+    await bench.append(rowsOf(5));
     const task = await bench.task(running, TP);
     await processAll(task, 25);
     await task.seal();
@@ -82,7 +80,7 @@ describe('reading again', () => {
   });
 
   it('from below `sealed` brings rows to state and none to history', async () => {
-    await bench.append(rows(20));
+    await bench.append(rowsOf(20));
     const running = await ran(10, 2);
     const replay = { ...TP, fromOffset: 5, untilOffset: 20, records: 15, clear: false };
     await rewind(running.state, 1, [replay]);
@@ -100,11 +98,11 @@ describe('reading again', () => {
 describe('lateness', () => {
   it('is counted for each view by its grace, and not again when a row is read again', async () => {
     const late = (behindMs: number): ClickRow => ({
-      ...rows(1)[0]!,
+      ...rowsOf(1)[0]!,
       at: START_US - behindMs * 1_000,
     });
     // Stream time is a millisecond behind the greatest event time.
-    await bench.append([...rows(1), late(1), late(2), late(11), late(12)]);
+    await bench.append([...rowsOf(1), late(1), late(2), late(11), late(12)]);
     const running = await ran(2, 99);
     await processAll(await bench.task(running, TP), 5);
     const { positions, history } = await bench.outcome();
@@ -113,7 +111,7 @@ describe('lateness', () => {
   });
 
   it('of a row that is read again for its segment is what it was the first time', async () => {
-    await bench.append(rows(10, 5).toReversed());
+    await bench.append(rowsOf(10, 5).toReversed());
     const running = await ran(3, 1);
     const task = await bench.task(running, TP);
     await processAll(task, 10, 3);
@@ -126,7 +124,7 @@ describe('lateness', () => {
   it('moves stream time with rows alone', async () => {
     const task = await bench.task(await bench.start(), TP);
     expect(task.streamTimeUs).toBeNull();
-    await bench.append(['no row', ...rows(3)]);
+    await bench.append(['no row', ...rowsOf(3)]);
     await processAll(task, 9);
     expect(task.streamTimeUs).toBe(START_US + 1_000);
   });
@@ -135,7 +133,7 @@ describe('lateness', () => {
 describe('a record that is no row', () => {
   it('becomes a dead letter with its reason, origin, own headers and bytes', async () => {
     const own = ['trace', Buffer.from('t1')] as const;
-    await bench.append(rows(2));
+    await bench.append(rowsOf(2));
     await bench.log.append([
       { ...TP, key: Buffer.from('k'), value: Buffer.from('{"user":'), headers: [own] },
     ]);
@@ -174,7 +172,7 @@ describe('a record that is no row', () => {
   });
 
   it('waits in the outbox over a restart until it can be appended', async () => {
-    await bench.append([null, ...rows(1)]);
+    await bench.append([null, ...rowsOf(1)]);
     const running = await bench.start(new Machine({ at: 'append', done: false, kind: 'stop' }));
     await expect(processAll(await bench.task(running, TP), 9)).rejects.toThrow('stops here');
     expect(await readAll(bench.log, { topic: DEAD_LETTERS, partition: 0 })).toEqual([]);
@@ -186,7 +184,7 @@ describe('a record that is no row', () => {
 describe('a segment is cut', () => {
   it('when it has enough rows', async () => {
     bench.cutPolicy = { ...bench.cutPolicy, rowsMax: 6 };
-    await bench.append(rows(13));
+    await bench.append(rowsOf(13));
     const task = await bench.task(await bench.start(), TP);
     expect(cuts(await processAll(task, 4))).toEqual([[0, 8]]);
     expect(cuts(await task.seal())).toEqual([[8, 13]]);
@@ -195,7 +193,7 @@ describe('a segment is cut', () => {
 
   it('when it has enough bytes', async () => {
     bench.cutPolicy = { ...bench.cutPolicy, bytesMax: 400 };
-    await bench.append(rows(12));
+    await bench.append(rowsOf(12));
     const published = await processAll(await bench.task(await bench.start(), TP), 1);
     expect(published.length).toBeGreaterThan(1);
     expect(published.length).toBeLessThan(12);
@@ -203,7 +201,7 @@ describe('a segment is cut', () => {
 
   it('when it is old enough, which is asked without records', async () => {
     bench.cutPolicy = { ...bench.cutPolicy, ageMsMax: 1_000 };
-    await bench.append(rows(4));
+    await bench.append(rowsOf(4));
     const task = await bench.task(await bench.start(), TP);
     bench.clock.advance(5_000); // nothing waits yet
     expect(task.cutIsDue).toBe(false);
@@ -230,7 +228,7 @@ describe('a segment is cut', () => {
 
   it('at the end that was chosen before a stop, whatever is read after it', async () => {
     bench.cutPolicy = { ...bench.cutPolicy, rowsMax: 8 };
-    await bench.append(rows(20));
+    await bench.append(rowsOf(20));
     const stopped = await bench.start(
       new Machine({ at: 'makeDirectory', done: false, kind: 'stop' }),
     );
@@ -254,7 +252,7 @@ describe('a segment is cut', () => {
 
 describe('records that were removed before they were read', () => {
   it('are OFFSET_GAP naming the range, and the task is as it was', async () => {
-    await bench.append(rows(30));
+    await bench.append(rowsOf(30));
     const task = await bench.task(await bench.start(), TP);
     const [first] = await bench.batches(10);
     await task.process(first!);
@@ -270,7 +268,7 @@ describe('records that were removed before they were read', () => {
   });
 
   it('are no gap when only retention has passed what was read', async () => {
-    await bench.append(rows(30));
+    await bench.append(rowsOf(30));
     const task = await bench.task(await bench.start(), TP);
     const [first, second] = await bench.batches(10);
     await task.process(first!);
@@ -279,7 +277,7 @@ describe('records that were removed before they were read', () => {
   });
 
   it('are no gap when the log has holes of its own', async () => {
-    await bench.append(rows(30));
+    await bench.append(rowsOf(30));
     const task = await bench.task(await bench.start(), TP);
     const [first, , third] = await bench.batches(10);
     await task.process(first!);
@@ -292,7 +290,7 @@ describe('records that were removed before they were read', () => {
 describe('a task that threw', () => {
   it('does nothing more: what it buffered may be half of something', async () => {
     bench.cutPolicy = { ...bench.cutPolicy, rowsMax: 1 };
-    await bench.append(rows(10));
+    await bench.append(rowsOf(10));
     const running = await bench.start(new Machine({ at: 'rename', done: true, kind: 'once' }));
     const task = await bench.task(running, TP);
     const [batch] = await bench.batches(10);
