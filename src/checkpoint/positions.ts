@@ -26,7 +26,10 @@ export interface Positions {
   readonly intent: number | null;
   /** Next offset whose rejection was not yet reported; a replay does not report it again. */
   readonly reported: number;
-  /** Next offset that the counters do not have; a replay does not count twice. */
+  /**
+   * Next offset that is not in what adds up, counters and windows. Above `applied` while a replay
+   * reads again what they have.
+   */
   readonly counted: number;
   /** Sequence number of the next outbox record. */
   readonly outboxNext: number;

@@ -1,10 +1,10 @@
-import { PartitionCheckpoint, resumeOffset, startPositions } from '../checkpoint/index.ts';
+import { PartitionCheckpoint, startPositions } from '../checkpoint/index.ts';
 import { createRowDecoder } from '../codec/index.ts';
 import { rowLayout } from '../core/row-batch.ts';
 import type { Catalog, FeatureView, TopicSource } from '../definition/index.ts';
 import { FreshetError } from '../errors.ts';
 import type { Log, TopicPartition } from '../log/index.ts';
-import { createRowUpserter } from '../online/index.ts';
+import { createUpserter } from '../online/index.ts';
 import { PartitionTask, type ViewWriter } from '../pipeline/index.ts';
 import type { StateStore } from '../state/index.ts';
 import type { Resources } from './resources.ts';
@@ -22,7 +22,6 @@ export function sourcesByTopic(catalog: Catalog): Map<string, TopicSource> {
 export async function openTask(
   resources: Resources,
   catalog: Catalog,
-  options: { readonly skipGap: boolean },
   tp: TopicPartition,
 ): Promise<PartitionTask> {
   const { config, clock } = resources;
@@ -33,9 +32,6 @@ export async function openTask(
   const [marks] = await log.watermarks([tp]);
   const first = startPositions(marks?.start ?? 0);
   const checkpoint = await PartitionCheckpoint.open(state, sourceId, tp, first);
-  if (options.skipGap && resumeOffset(checkpoint.positions) < first.applied) {
-    await checkpoint.skipGap(first.applied, clock.nowMs());
-  }
   const { rowBytesMax, deadLetterTopic } = config.engine;
   const { segmentRowsMax, segmentBytesMax, segmentAgeMsMax } = config.offlineStore;
   const views = [...catalog.views.values()].filter((view) => view.streamSource === source);
@@ -68,7 +64,7 @@ async function openWriter(
   if (!view.online || !view.enabled) return { view, upserter: null };
   const { partitions } = await log.describeTopic(source.topic);
   const layout = rowLayout(source.schema);
-  return { view, upserter: await createRowUpserter({ state, view, sourceId, layout, partitions }) };
+  return { view, upserter: await createUpserter({ state, view, sourceId, layout, partitions }) };
 }
 
 /** Join keys of any view that reads the source: a row without one belongs to no entity. */

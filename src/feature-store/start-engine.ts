@@ -2,7 +2,7 @@ import { recoverSegments } from '../checkpoint/index.ts';
 import type { Catalog } from '../definition/index.ts';
 import { FreshetError } from '../errors.ts';
 import { Materializer } from '../pipeline/index.ts';
-import { planApply } from '../registry/index.ts';
+import { planApply, whileMaterializing } from '../registry/index.ts';
 import { openTask, sourcesByTopic } from './open-task.ts';
 import type { Resources } from './resources.ts';
 
@@ -34,17 +34,26 @@ export async function startEngine(
   const log = await resources.log();
   await recoverSegments(await resources.state(), await resources.segments());
   const { engine } = resources.config;
-  const { skipGap = false } = options;
-  return Materializer.start({
-    log,
-    topics: [...sources.keys()],
-    group: engine.group,
-    openTask: (tp) => openTask(resources, catalog, { skipGap }, tp),
-    idleMs: new Map([...sources.values()].map(({ topic, idleMs }) => [topic, idleMs])),
-    clock: resources.clock,
-    batchRecordsMax: engine.batchRecordsMax,
-    batchBytesMax: engine.batchBytesMax,
-  });
+  const start = (): Promise<Materializer> =>
+    Materializer.start({
+      log,
+      topics: [...sources.keys()],
+      group: engine.group,
+      openTask: (tp) => openTask(resources, catalog, tp),
+      idleMs: new Map([...sources.values()].map(({ topic, idleMs }) => [topic, idleMs])),
+      clock: resources.clock,
+      skipGap: options.skipGap ?? false,
+      batchRecordsMax: engine.batchRecordsMax,
+      batchBytesMax: engine.batchBytesMax,
+    });
+  return whileMaterializing(resources.registry, servedViews(catalog), start);
+}
+
+/** The views whose newest rows the engine serves. */
+function servedViews(catalog: Catalog): string[] {
+  return [...catalog.views.values()]
+    .filter(({ streamSource, enabled, online }) => streamSource !== null && enabled && online)
+    .map(({ name }) => name);
 }
 
 async function requireApplied(resources: Resources, catalog: Catalog): Promise<void> {

@@ -4,7 +4,7 @@
  *
  * From the earliest offset the views' state is cleared first and rebuilt from what the log still
  * has. From a later one the state stays: rows are compared before they are put, so that applying one
- * again changes nothing. Segments and dead letters are what they were: neither is made again.
+ * again changes nothing, and windows take only rows that they do not have. Segments and dead letters are what they were: neither is made again.
  */
 import { encodePositions, type Positions, readPositions } from '../checkpoint/index.ts';
 import { FreshetError } from '../errors.ts';
@@ -24,6 +24,9 @@ export interface PartitionReplay extends TopicPartition {
   /** Whether the partition's state is cleared and rebuilt. */
   readonly clear: boolean;
 }
+
+/** What is made of a partition's rows. */
+const STATE_SPACES = [SPACE.row, SPACE.head, SPACE.tiles];
 
 /** @throws FreshetError OFFSET_GAP when the log no longer has the offset asked for */
 export async function planReplay(
@@ -77,8 +80,10 @@ export async function rewind(
     if (positions === null) continue;
     const batch = new KvBatch();
     if (clear) {
-      const { gte, lt } = prefixRange(stateKey(sourceId, partition, SPACE.row));
-      batch.deleteRange(gte, lt);
+      for (const space of STATE_SPACES) {
+        const { gte, lt } = prefixRange(stateKey(sourceId, partition, space));
+        batch.deleteRange(gte, lt);
+      }
     }
     batch.put(
       stateKey(sourceId, partition, SPACE.cursor),
