@@ -58,8 +58,11 @@ export async function applyCatalog(
     changes = planChanges(state.definitions, desired);
     requireCompatible(changes, force);
     const sources = [...catalog.sources.values()].filter((s) => s.kind === 'topicSource');
+    const schemas = schemasOf(sources);
+    await requireReadable(schemas, ports);
     const topics = await makeTopics(sources, systemTopics, ports);
-    const subjects = await registerSchemas(sources, ports);
+    for (const { subject, schema } of schemas) await ports.registerSchema(subject, schema);
+    const subjects = schemas.map(({ subject }) => subject);
     const gone = changes.filter(isStateGone).map(({ name }) => name);
     if (gone.length > 0) await ports.deleteViews(gone);
     const after = {
@@ -75,15 +78,12 @@ export async function applyCatalog(
 }
 
 /** Removes what applying made; the topics and their records, too. */
-export async function teardown(registry: RegistryFile, ports: ApplyPorts): Promise<RegistryState> {
-  const removed = await registry.update(async (state) => {
-    await ports.deleteViews(Object.keys(state.views));
-    for (const topic of state.topics) await ports.deleteTopic(topic);
-    for (const subject of state.subjects) await ports.deleteSubject(subject);
-    return state;
+export function teardown(registry: RegistryFile, ports: ApplyPorts): Promise<RegistryState> {
+  return registry.remove(async ({ views, topics, subjects }) => {
+    await ports.deleteViews(Object.keys(views));
+    for (const topic of topics) await ports.deleteTopic(topic);
+    for (const subject of subjects) await ports.deleteSubject(subject);
   });
-  await registry.remove();
-  return removed;
 }
 
 export function recordsOf(catalog: Catalog): DefinitionRecord[] {
@@ -126,14 +126,20 @@ async function makeTopics(
   return made;
 }
 
-/** All are checked before the first is registered. */
-async function registerSchemas(
-  sources: readonly TopicSource[],
-  ports: ApplyPorts,
-): Promise<string[]> {
-  const schemas = sources
+interface SourceSchema {
+  readonly source: TopicSource;
+  readonly subject: string;
+  readonly schema: string;
+}
+
+function schemasOf(sources: readonly TopicSource[]): SourceSchema[] {
+  return sources
     .filter(({ format }) => format === 'avro')
     .map((source) => ({ source, subject: subjectOf(source.topic), schema: avroSchemaOf(source) }));
+}
+
+/** All are checked before anything is made. */
+async function requireReadable(schemas: readonly SourceSchema[], ports: ApplyPorts): Promise<void> {
   for (const { source, subject, schema } of schemas) {
     const reasons = await ports.schemaIncompatibilities(subject, schema);
     if (reasons.length === 0) continue;
@@ -143,8 +149,6 @@ async function registerSchemas(
       { where: { source: source.name, topic: source.topic } },
     );
   }
-  for (const { subject, schema } of schemas) await ports.registerSchema(subject, schema);
-  return schemas.map(({ subject }) => subject);
 }
 
 function isStateGone({ transition, kind, incompatible }: Change): boolean {

@@ -1,13 +1,19 @@
-import { open, readFile, rename, rm } from 'node:fs/promises';
+/**
+ * A lock that is a file with the number of its holder. The file is linked into place with its
+ * content, so that a lock always names someone; the lock of a process that has died is taken over.
+ */
+import { link, readFile, rm, writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { FreshetError, toFreshetError } from '../errors.ts';
 
 const RETRY_MS = 20;
 
+/** Locks of this process. A file that names it and is not here is of an earlier one of its number. */
+const held = new Set<string>();
+
 /**
- * Runs the task while this process alone holds the lock file, which names its holder. The lock of a
- * process that has died is taken over.
- * @throws FreshetError REGISTRY_LOCKED after `waitMs`
+ * Runs the task while this process alone holds the lock.
+ * @throws FreshetError REGISTRY_LOCKED after `waitMs`, DISK_FAILED, and what the task throws
  */
 export async function withFileLock<T>(
   path: string,
@@ -17,12 +23,10 @@ export async function withFileLock<T>(
   let waitedMs = 0;
   while (!(await tryLock(path))) {
     const holder = await holderOf(path);
-    if (holder !== null && !isAlive(holder)) {
-      await takeAway(path, holder);
-      continue;
-    }
+    if (holder === null) continue; // it has just let go
+    if (!isAlive(holder, path) && (await takeAway(path, holder))) continue;
     if (waitedMs >= waitMs) {
-      throw new FreshetError('REGISTRY_LOCKED', `process ${holder ?? 'unknown'} is changing it`, {
+      throw new FreshetError('REGISTRY_LOCKED', `process ${holder} is changing it`, {
         where: { file: path },
       });
     }
@@ -32,29 +36,48 @@ export async function withFileLock<T>(
   try {
     return await task();
   } finally {
-    await rm(path, { force: true });
+    await unlock(path);
   }
 }
 
 async function tryLock(path: string): Promise<boolean> {
+  if (held.has(path)) return false;
+  held.add(path);
+  const named = `${path}.${process.pid}`;
   try {
-    const handle = await open(path, 'wx');
-    await handle.writeFile(String(process.pid)).finally(() => handle.close());
+    await writeFile(named, String(process.pid));
+    await link(named, path);
     return true;
   } catch (thrown) {
+    held.delete(path);
     if ((thrown as NodeJS.ErrnoException).code === 'EEXIST') return false;
     throw toFreshetError(thrown, 'DISK_FAILED', { file: path });
+  } finally {
+    await rm(named, { force: true });
   }
 }
 
-/** Null while the holder has not written its number yet, or has just let go. */
-async function holderOf(path: string): Promise<number | null> {
-  const text = await readFile(path, 'utf8').catch(() => '');
-  const pid = Number.parseInt(text, 10);
-  return Number.isNaN(pid) ? null : pid;
+async function unlock(path: string): Promise<void> {
+  try {
+    await rm(path, { force: true });
+  } finally {
+    held.delete(path);
+  }
 }
 
-function isAlive(pid: number): boolean {
+/** Null where there is no lock. */
+async function holderOf(path: string): Promise<number | null> {
+  const text = await readFile(path, 'utf8').catch((thrown: NodeJS.ErrnoException) => {
+    if (thrown.code === 'ENOENT') return null;
+    throw toFreshetError(thrown, 'DISK_FAILED', { file: path });
+  });
+  return text === null ? null : Number.parseInt(text, 10);
+}
+
+/** A lock that names nobody was cut short by a loss of power. */
+function isAlive(pid: number, path: string): boolean {
+  if (Number.isNaN(pid)) return false;
+  if (pid === process.pid) return held.has(path);
   try {
     process.kill(pid, 0);
     return true;
@@ -63,14 +86,21 @@ function isAlive(pid: number): boolean {
   }
 }
 
-/** By a rename, which only one of several waiting processes can do; a lock taken since goes back. */
-async function takeAway(path: string, deadHolder: number): Promise<void> {
-  const aside = `${path}.${process.pid}`;
-  try {
-    await rename(path, aside);
-  } catch {
-    return; // another process was first
+/**
+ * Removes the lock of a dead process, under a lock of its own: otherwise the second of two who saw
+ * the dead holder would remove the lock of the first. False while another is doing it.
+ */
+async function takeAway(path: string, deadHolder: number): Promise<boolean> {
+  const takeover = `${path}.takeover`;
+  if (!(await tryLock(takeover))) {
+    const holder = await holderOf(takeover);
+    if (holder !== null && !isAlive(holder, takeover)) await rm(takeover, { force: true });
+    return false;
   }
-  if ((await holderOf(aside)) === deadHolder) await rm(aside, { force: true });
-  else await rename(aside, path);
+  try {
+    if (Object.is(await holderOf(path), deadHolder)) await rm(path, { force: true });
+    return true;
+  } finally {
+    await unlock(takeover);
+  }
 }

@@ -22,7 +22,7 @@ export interface RegistryFileOptions {
 
 export class RegistryFile {
   readonly #options: RegistryFileOptions;
-  #lastUpdate: Promise<unknown> = Promise.resolve();
+  #lastChange: Promise<unknown> = Promise.resolve();
 
   constructor(options: RegistryFileOptions) {
     this.#options = options;
@@ -45,31 +45,46 @@ export class RegistryFile {
    * Replaces the state by what `change` makes of it; one change at a time over all processes. The
    * same object back means that nothing changes.
    * @throws FreshetError REGISTRY_LOCKED when another process keeps it, REGISTRY_VERSION,
-   * REGISTRY_CORRUPT, and what `change` throws: then nothing is written
+   * REGISTRY_CORRUPT, DISK_FAILED, and what `change` throws: then nothing is written
    */
   update(
     change: (state: RegistryState) => RegistryState | Promise<RegistryState>,
   ): Promise<RegistryState> {
-    const { path, lockWaitMs = 10_000 } = this.#options;
-    const result = this.#lastUpdate.then(async () => {
-      await mkdir(dirname(path), { recursive: true });
-      return withFileLock(`${path}.lock`, lockWaitMs, async () => {
-        const before = await this.read();
-        const after = await change(before);
-        if (after === before) return before;
-        const updatedAtMs = this.#options.clock.nowMs();
-        const written = { ...after, revision: before.revision + 1, updatedAtMs };
-        await replaceFile(path, `${JSON.stringify(written, null, 2)}\n`);
-        return written;
-      });
+    return this.#alone(async () => {
+      const before = await this.read();
+      const after = await change(before);
+      if (after === before) return before;
+      const updatedAtMs = this.#options.clock.nowMs();
+      const written = { ...after, revision: before.revision + 1, updatedAtMs };
+      await replaceFile(this.#options.path, `${JSON.stringify(written, null, 2)}\n`);
+      return written;
     });
-    this.#lastUpdate = result.catch(() => {}); // the caller gets the error
-    return result;
   }
 
-  /** Removes the registry, for `teardown`. */
-  async remove(): Promise<void> {
-    await rm(this.#options.path, { force: true });
+  /**
+   * Removes the registry when `undo` has undone what it records, and gives what it was.
+   * @throws FreshetError as `update`, and what `undo` throws: then the registry stays
+   */
+  remove(undo: (state: RegistryState) => Promise<void>): Promise<RegistryState> {
+    return this.#alone(async () => {
+      const state = await this.read();
+      await undo(state);
+      await rm(this.#options.path, { force: true });
+      return state;
+    });
+  }
+
+  /** Calls of this object wait for each other without an end; other processes only so long. */
+  #alone<T>(task: () => Promise<T>): Promise<T> {
+    const { path, lockWaitMs = 10_000 } = this.#options;
+    const result = this.#lastChange.then(async () => {
+      await mkdir(dirname(path), { recursive: true }).catch((thrown) => {
+        throw toFreshetError(thrown, 'DISK_FAILED', { file: path });
+      });
+      return withFileLock(`${path}.lock`, lockWaitMs, task);
+    });
+    this.#lastChange = result.catch(() => {}); // the caller gets the error
+    return result;
   }
 }
 
@@ -118,17 +133,16 @@ function parseRegistry(text: string, path: string): RegistryState {
   );
 }
 
+/** Under the lock nobody else writes the temporary file; what a crash leaves of it is overwritten. */
 async function replaceFile(path: string, text: string): Promise<void> {
-  const temporary = `${path}.${process.pid}.tmp`;
+  const temporary = `${path}.tmp`;
   try {
-    const handle = await open(temporary, 'w');
-    try {
-      await handle.writeFile(text);
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
+    await using file = await open(temporary, 'w');
+    await file.writeFile(text);
+    await file.sync();
     await rename(temporary, path);
+    await using directory = await open(dirname(path));
+    await directory.sync();
   } catch (thrown) {
     await rm(temporary, { force: true });
     throw toFreshetError(thrown, 'DISK_FAILED', { file: path });
