@@ -4,6 +4,10 @@
  *
  * Missing ranges are read in slices of event time. The rows of a slice and the note that it is done
  * are durable before the next begins, so that an interrupted run goes on behind its last slice.
+ *
+ * A window may not count a row twice: its slices are smaller, and rows and note are one write. What
+ * a changed file holds cannot be told from what was counted, so that it makes a windowed view begin
+ * again.
  */
 import { stat } from 'node:fs/promises';
 import { rowLayout } from '../core/row-batch.ts';
@@ -12,9 +16,9 @@ import type { FeatureView, ParquetSource } from '../definition/index.ts';
 import { type DuckdbConnection, quoteIdentifier, quoteLiteral } from '../duckdb/index.ts';
 import { FreshetError, toFreshetError } from '../errors.ts';
 import { KvBatch } from '../kv/index.ts';
-import { createRowUpserter } from '../online/index.ts';
+import { createUpserter } from '../online/index.ts';
 import { type ParquetRelation, parquetRelation, streamBatches } from '../segment/index.ts';
-import type { StateStore } from '../state/index.ts';
+import { deleteViewState, type StateStore } from '../state/index.ts';
 import {
   type BackfillPlace,
   type BackfillRecord,
@@ -23,7 +27,7 @@ import {
   readBackfill,
 } from './backfill-record.ts';
 import { addInterval } from './intervals.ts';
-import { type BackfillMode, planBackfill } from './plan-backfill.ts';
+import { type BackfillMode, type BackfillPlan, planBackfill } from './plan-backfill.ts';
 
 export interface MaterializeViewOptions {
   readonly state: StateStore;
@@ -52,6 +56,7 @@ export interface BackfillResult {
 }
 
 const SLICE_ROWS = 250_000;
+const WINDOW_SLICE_ROWS = 50_000;
 /** Rows in one write of the store. */
 const WRITE_ROWS = 16_384;
 
@@ -106,34 +111,52 @@ class BackfillRun {
   }
 
   async execute(): Promise<BackfillResult> {
-    const { requested, mode, view } = this.#options;
+    const { view } = this.#options;
     const files = await this.#fileMarks();
-    const plan = planBackfill(this.#record, files, requested, mode);
+    const plan = await this.#plan(files);
     const changed = this.#onlyFiles(plan.changedFiles, Object.keys(files));
     for (const range of plan.again) this.#rowsTotal += (await this.#measure(changed, range)).rows;
     const slices: MaterializationInterval[] = [];
     for (const range of plan.missing) {
       const measured = await this.#measure(this.#relation, range);
       this.#rowsTotal += measured.rows;
-      slices.push(...slicesOf(range, measured));
+      slices.push(...slicesOf(range, measured, this.#sliceRows));
     }
-    for (const range of plan.again) await this.#load(changed, range);
+    for (const range of plan.again) {
+      await this.#options.state.kv.write(await this.#load(changed, range));
+    }
     await this.#note({ ...this.#record, files });
     for (const slice of slices) {
-      await this.#load(this.#relation, slice);
-      await this.#note({ ...this.#record, intervals: addInterval(this.#record.intervals, slice) });
+      const rows = await this.#load(this.#relation, slice);
+      const intervals = addInterval(this.#record.intervals, slice);
+      await this.#note({ ...this.#record, intervals }, rows);
     }
     const { intervals } = this.#record;
     const rows = { rowsRead: this.#rowsRead, rowsWritten: this.#rowsWritten };
     return { view: view.name, ...rows, intervals };
   }
 
-  /** Writes the newest rows of a range; not yet durable. */
-  async #load(relation: ParquetRelation, range: MaterializationInterval): Promise<void> {
+  /** What is to be done; a windowed view that must begin again has nothing done. */
+  async #plan(files: Readonly<Record<string, string>>): Promise<BackfillPlan> {
+    const { requested, mode, view, state } = this.#options;
+    const plan = planBackfill(this.#record, files, requested, mode);
+    if (view.windowing === null || plan.again.length === 0) return plan;
+    await deleteViewState(state, view.name, this.#place.sourceId);
+    const missing = [...plan.again, ...plan.missing];
+    this.#record = { intervals: [], files: {} };
+    return { again: [], changedFiles: plan.changedFiles, missing };
+  }
+
+  get #sliceRows(): number {
+    return this.#options.view.windowing === null ? SLICE_ROWS : WINDOW_SLICE_ROWS;
+  }
+
+  /** Puts the rows of a range; what was not written on the way is in the returned batch. */
+  async #load(relation: ParquetRelation, range: MaterializationInterval): Promise<KvBatch> {
     const { state, duckdb, view, source } = this.#options;
     const { sourceId } = this.#place;
     const layout = rowLayout(source.schema);
-    const upserter = await createRowUpserter({ state, view, sourceId, layout, partitions: 1 });
+    const upserter = await createUpserter({ state, view, sourceId, layout, partitions: 1 });
     let batch = new KvBatch();
     let rows = 0;
     const bounds = { fromUs: range.startUs, toUs: range.endUs + 1 };
@@ -142,18 +165,17 @@ class BackfillRun {
       this.#rowsRead += chunk.count;
       this.#rowsWritten += result.written;
       rows += chunk.count;
-      if (rows < WRITE_ROWS) continue;
+      if (rows < WRITE_ROWS || view.windowing !== null) continue;
       await state.kv.write(batch);
       batch = new KvBatch();
       rows = 0;
       this.#report();
     }
-    await state.kv.write(batch);
     this.#report();
+    return batch;
   }
 
-  async #note(record: BackfillRecord): Promise<void> {
-    const batch = new KvBatch();
+  async #note(record: BackfillRecord, batch: KvBatch = new KvBatch()): Promise<void> {
     putBackfill(batch, this.#place, record);
     await this.#options.state.kv.write(batch, { sync: true });
     this.#record = record;
@@ -210,8 +232,9 @@ class BackfillRun {
 function slicesOf(
   { startUs, endUs }: MaterializationInterval,
   measured: { readonly rows: number; readonly minUs: number; readonly maxUs: number },
+  sliceRows: number,
 ): MaterializationInterval[] {
-  const count = Math.max(1, Math.ceil(measured.rows / SLICE_ROWS));
+  const count = Math.max(1, Math.ceil(measured.rows / sliceRows));
   const width = Math.ceil((measured.maxUs - measured.minUs + 1) / count);
   const slices: MaterializationInterval[] = [];
   let from = startUs;

@@ -5,7 +5,7 @@ import { NO_CREATED_TIME_US, RANK_BATCH } from '../core/row-order.ts';
 import type { FeatureView, ParquetSource } from '../definition/index.ts';
 import { FreshetError } from '../errors.ts';
 import { KvBatch } from '../kv/index.ts';
-import { createRowUpserter } from '../online/index.ts';
+import { createUpserter } from '../online/index.ts';
 import type { StateStore } from '../state/index.ts';
 
 type InputRow = Readonly<Record<string, unknown>>;
@@ -29,7 +29,7 @@ export async function writeRows(
   const batch = toRowBatch(view, source, schema, rows, nowUs);
   const sourceId = await state.dictionary.ensureSource(source.name);
   const options = { state, view, sourceId, layout: batch.layout, partitions: 1 };
-  const upserter = await createRowUpserter(options);
+  const upserter = await createUpserter(options);
   const into = new KvBatch();
   await upserter.upsert(batch, { partition: 0, rank: RANK_BATCH }, into);
   await state.kv.write(into);

@@ -1,12 +1,6 @@
+export { createUpserter } from './create-upserter.ts';
 export { type InspectedRow, inspectRows } from './inspect-rows.ts';
-export {
-  BATCH_ROW,
-  OnlineReader,
-  type OnlineReaderOptions,
-  type RowColumns,
-  UNKNOWN_PARTITION,
-  type ViewFeatures,
-} from './online-reader.ts';
+export { OnlineReader } from './online-reader.ts';
 export {
   createRowUpserter,
   type RowUpserter,
@@ -16,3 +10,5 @@ export {
 } from './row-upserter.ts';
 export { FEATURE_ABSENT, FEATURE_NULL, FEATURE_PRESENT } from './row-value.ts';
 export { storeChecksum, type ViewChecksum } from './store-checksum.ts';
+export { BATCH_ROW, UNKNOWN_PARTITION } from './view-places.ts';
+export type { RowColumns, ViewFeatures } from './view-reader.ts';

@@ -31,6 +31,15 @@ export interface RowUpserter {
 export interface UpsertOrigin {
   readonly partition: number;
   readonly rank: SourceRank;
+  /** By row, how far it lay behind the stream time it met, microseconds. Default: no row is late. */
+  readonly lateByUs?: Float64Array;
+  /** Stream time behind the last row. Default null: batch history comes in any order, and stays. */
+  readonly streamTimeUs?: number | null;
+  /**
+   * The first row that was never applied, default 0. A newest row may be put twice, a window may not
+   * count a row twice.
+   */
+  readonly firstNew?: number;
 }
 
 /** What became of the rows; the three add up to all of them. */
@@ -57,7 +66,7 @@ export interface RowUpserterOptions {
 
 const MEMO_ENTRIES_MAX = 131_072;
 
-/** One upserter a view and partition. Gives the view its id when it is new. */
+/** For a view without windows; one a view and partition. Gives the view its id when it is new. */
 export async function createRowUpserter(options: RowUpserterOptions): Promise<RowUpserter> {
   const { state, view, sourceId, layout, partitions } = options;
   const keys = entityKeyCodec(view.joinKeys);

@@ -2,8 +2,9 @@ import { createHash, type Hash } from 'node:crypto';
 import { SPACE, type StateStore, statePartitions, viewRange } from '../state/index.ts';
 import { layoutIdOf } from './row-value.ts';
 
-/** What a view's newest rows amount to. */
+/** What a view's newest rows, or its windows, amount to. */
 export interface ViewChecksum {
+  /** Newest rows, or entities with windows. */
   readonly rows: number;
   /** SHA-256, hexadecimal. */
   readonly sha256: string;
@@ -22,7 +23,9 @@ export async function storeChecksum(state: StateStore): Promise<Record<string, V
     let rows = 0;
     for (const [source, sourceId] of state.dictionary.sources) {
       for (const { partition } of partitions.filter((found) => found.sourceId === sourceId)) {
-        rows += await hashPartition(state, hash, source, { sourceId, partition, viewId });
+        const place = { sourceId, partition, viewId };
+        rows += await hashRows(state, hash, source, place);
+        rows += await hashWindows(state, hash, source, place);
       }
     }
     if (rows > 0) checksums[view] = { rows, sha256: hash.digest('hex') };
@@ -30,11 +33,17 @@ export async function storeChecksum(state: StateStore): Promise<Record<string, V
   return checksums;
 }
 
-async function hashPartition(
+interface ViewPlace {
+  readonly sourceId: number;
+  readonly partition: number;
+  readonly viewId: number;
+}
+
+async function hashRows(
   state: StateStore,
   hash: Hash,
   source: string,
-  ids: { readonly sourceId: number; readonly partition: number; readonly viewId: number },
+  ids: ViewPlace,
 ): Promise<number> {
   const range = viewRange(ids.sourceId, ids.partition, SPACE.row, ids.viewId);
   let rows = 0;
@@ -48,6 +57,28 @@ async function hashPartition(
     }
   }
   return rows;
+}
+
+/** Heads count as rows: there is one for each entity that has windows. */
+async function hashWindows(
+  state: StateStore,
+  hash: Hash,
+  source: string,
+  { sourceId, partition, viewId }: ViewPlace,
+): Promise<number> {
+  let heads = 0;
+  for (const space of [SPACE.head, SPACE.tiles]) {
+    const range = viewRange(sourceId, partition, space, viewId);
+    for await (const page of state.kv.scan(range)) {
+      for (const [key, value] of page) {
+        part(hash, JSON.stringify([source, partition, space]));
+        part(hash, key.subarray(range.gte.length));
+        part(hash, value);
+        if (space === SPACE.head) heads++;
+      }
+    }
+  }
+  return heads;
 }
 
 /** With its length in front, so that different parts never run together to the same bytes. */

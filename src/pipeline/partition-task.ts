@@ -19,7 +19,7 @@ import type { FeatureView, TopicSource } from '../definition/index.ts';
 import { FreshetError } from '../errors.ts';
 import { KvBatch } from '../kv/index.ts';
 import type { Log, LogBatch } from '../log/index.ts';
-import type { RowUpserter } from '../online/index.ts';
+import type { RowUpserter, UpsertOrigin } from '../online/index.ts';
 import type { SegmentEntry, SegmentWriter } from '../segment/index.ts';
 import { StreamClock } from '../window/index.ts';
 import { deadLetter } from './dead-letter.ts';
@@ -180,11 +180,16 @@ export class PartitionTask {
     const lateByUs = this.#lateBuffer(rows.count);
     this.#appliedClock.observe(rows.eventTimesUs, from, rows.count, lateByUs);
     const fresh = sliceRows(rows, from, rows.count);
+    const origin: UpsertOrigin = {
+      partition: batch.partition,
+      rank: RANK_STREAM,
+      lateByUs: lateByUs.subarray(from),
+      streamTimeUs: this.#appliedClock.streamTimeUs,
+      firstNew: uncounted - from,
+    };
     const late: Record<string, number> = { ...counters.late };
     for (const { view, upserter } of this.#options.views) {
-      if (upserter !== null) {
-        await upserter.upsert(fresh, { partition: batch.partition, rank: RANK_STREAM }, state);
-      }
+      if (upserter !== null) await upserter.upsert(fresh, origin, state);
       const behind = countAbove(lateByUs, uncounted, rows.count, view.graceUs);
       if (behind > 0) late[view.name] = (late[view.name] ?? 0) + behind;
     }

@@ -22,6 +22,8 @@ export interface Receipt {
   /** Everything below this offset was in the store when the row was read. */
   readonly appliedOffset: number | null;
   readonly streamTimeUs: number | null;
+  /** The time that the values speak of: that of the read, or the edge of a window's tile before it. */
+  readonly effectiveAtUs: number;
 }
 
 /** One column of an answer, in the order of the entity rows. */

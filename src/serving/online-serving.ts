@@ -1,5 +1,5 @@
 import type { Clock } from '../core/clock.ts';
-import { US_PER_MS } from '../core/time.ts';
+import { type TimestampInput, toTimestampUs, US_PER_MS } from '../core/time.ts';
 import type {
   Catalog,
   EntityKeyOf,
@@ -44,6 +44,11 @@ interface RequestOptions<FullNames extends boolean> {
   readonly fullFeatureNames?: FullNames;
   /** Say how current the answer is. Default false. */
   readonly includeReceipt?: boolean;
+  /**
+   * The time that windows, max ages and decays are of. Default: now. A newest row behind it is
+   * NOT_FOUND: the store does not keep what it replaced.
+   */
+  readonly asOf?: TimestampInput;
 }
 
 /** A request whose features are known to the compiler. */
@@ -98,8 +103,10 @@ class PreparedServing {
   }
 
   async read(request: UntypedOnlineRequest): Promise<OnlineFeatures<UntypedFeatureVector>> {
-    const nowUs = this.#options.clock.nowMs() * US_PER_MS;
-    return this.#prepare(request).read(request.entityRows, nowUs, request.includeReceipt ?? false);
+    const { asOf, includeReceipt = false } = request;
+    const isAsOf = asOf !== undefined;
+    const atUs = isAsOf ? toTimestampUs(asOf) : this.#options.clock.nowMs() * US_PER_MS;
+    return this.#prepare(request).read(request.entityRows, { atUs, isAsOf, includeReceipt });
   }
 
   #prepare(request: UntypedOnlineRequest): PreparedRead {

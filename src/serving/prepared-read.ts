@@ -35,6 +35,14 @@ type ReadFeature = Omit<FeatureColumn, 'name' | 'type'>;
 
 type Positions = ReadonlyMap<TopicSource, readonly PartitionPosition[]>;
 
+export interface ReadTime {
+  /** Microseconds. */
+  readonly atUs: number;
+  /** Whether the request chose the time: then rows behind it are hidden. */
+  readonly isAsOf: boolean;
+  readonly includeReceipt: boolean;
+}
+
 export class PreparedRead {
   readonly #options: OnlineServingOptions;
   readonly #plan: FeaturePlan;
@@ -57,15 +65,18 @@ export class PreparedRead {
 
   async read(
     entityRows: readonly EntityRow[],
-    nowUs: number,
-    includeReceipt: boolean,
+    { atUs, isAsOf, includeReceipt }: ReadTime,
   ): Promise<OnlineFeatures<UntypedFeatureVector>> {
     const entities = this.#entityColumns(entityRows);
     // Before the rows: then the rows have at least what the positions say.
     const positions = includeReceipt ? await this.#positions() : null;
-    const rows = await this.#reader.read(this.#entityKeys(entities));
+    const rows = await this.#reader.read(this.#entityKeys(entities), atUs);
     const features = rows.map((columns, r) =>
-      readFeatures(columns, (this.#plan.reads[r] as PlannedRead).view.ttlUs, nowUs),
+      readFeatures(
+        isAsOf ? withoutRowsBehind(columns, atUs) : columns,
+        (this.#plan.reads[r] as PlannedRead).view.ttlUs,
+        atUs,
+      ),
     );
     const computed = this.#runTransforms(entities, features);
     const answer = this.#plan.outputs.map((output) => this.#column(output, features, computed));
@@ -134,9 +145,9 @@ export class PreparedRead {
   #receipts(rows: readonly RowColumns[], positions: Positions): Record<string, Receipt[]> {
     const receipts: Record<string, Receipt[]> = {};
     this.#plan.reads.forEach(({ view, alias }, r) => {
-      const { partitions } = rows[r] as RowColumns;
+      const { partitions, effectiveAtUs } = rows[r] as RowColumns;
       const fingerprint = this.#options.fingerprintOf(view);
-      receipts[alias] = Array.from(partitions, (partition): Receipt => {
+      receipts[alias] = Array.from(partitions, (partition, i): Receipt => {
         const source = partition === BATCH_ROW ? null : view.streamSource;
         const position = source === null ? undefined : positions.get(source)?.[partition];
         return {
@@ -146,6 +157,7 @@ export class PreparedRead {
           partition: partition >= 0 ? partition : null,
           appliedOffset: position?.applied ?? null,
           streamTimeUs: position?.streamTimeUs ?? null,
+          effectiveAtUs: effectiveAtUs[i] as number,
         };
       });
     });
@@ -196,6 +208,19 @@ function readFeatures(
     ),
     eventTimesUs: times,
   }));
+}
+
+/** The columns with NOT_FOUND in place of what happened after the time of the read. */
+function withoutRowsBehind(columns: RowColumns, atUs: number): RowColumns {
+  const isBehind = (e: number): boolean => (columns.eventTimesUs[e] as number) > atUs;
+  return {
+    ...columns,
+    values: columns.values.map((column) => column.map((value, e) => (isBehind(e) ? null : value))),
+    states: columns.states.map((states) =>
+      states.map((state, e) => (isBehind(e) ? FEATURE_ABSENT : state)),
+    ),
+    eventTimesUs: columns.eventTimesUs.map((us) => (us > atUs ? Number.NaN : us)),
+  };
 }
 
 function statusOf(state: number, isTooOld: boolean): FeatureStatus {

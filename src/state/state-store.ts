@@ -49,18 +49,23 @@ export async function statePartitions(
 /** Where the state of a view is: what was materialized of it, newest rows, or windows. */
 const VIEW_SPACES = [SPACE.backfill, SPACE.row, SPACE.head, SPACE.tiles];
 
-/** Deletes all that is stored of a view in one write. No upserter of the view may be open. */
-export async function deleteViewState(state: StateStore, viewName: string): Promise<void> {
+/** Deletes all that is stored of a view, or of its rows of one source, in one write. No upserter of the view may be open. */
+export async function deleteViewState(
+  state: StateStore,
+  viewName: string,
+  onlySourceId?: number,
+): Promise<void> {
   const viewId = state.dictionary.viewId(viewName);
   if (viewId === undefined) return;
   const batch = new KvBatch();
   for (const { sourceId, partition } of await statePartitions(state.kv)) {
+    if (onlySourceId !== undefined && sourceId !== onlySourceId) continue;
     for (const space of VIEW_SPACES) {
       const { gte, lt } = viewRange(sourceId, partition, space, viewId);
       batch.deleteRange(gte, lt);
     }
   }
-  state.homes.forget(viewId, batch);
+  if (onlySourceId === undefined) state.homes.forget(viewId, batch);
   await state.kv.write(batch);
 }
 

@@ -11,11 +11,16 @@ import type { WindowGroup, WindowPlan } from './window-plan.ts';
 
 export interface EntityWindows {
   /** Event times of the oldest and newest row that counted; null before the first. */
-  head: Head | null;
+  readonly head: Head | null;
   tile(group: WindowGroup, index: number): Tile | undefined;
+  sessions(group: WindowGroup): Sessions;
+}
+
+/** Windows that rows change. */
+export interface ChangingWindows extends EntityWindows {
+  head: Head | null;
   /** The tile, made when it is not there; it is about to change. */
   tileForUpdate(group: WindowGroup, index: number): Tile;
-  sessions(group: WindowGroup): Sessions;
   /** The sessions; they are about to change. */
   sessionsForUpdate(group: WindowGroup): Sessions;
 }
@@ -35,7 +40,7 @@ export const ONLY_TILE = 0;
 export function applyRow(
   plan: WindowPlan,
   graceUs: number,
-  windows: EntityWindows,
+  windows: ChangingWindows,
   columns: readonly GroupColumns[],
   rows: RowsInOrder,
   i: number,
@@ -106,7 +111,7 @@ export function extended(head: Head | null, eventTimeUs: number): Head {
 }
 
 /** Windows that live in memory alone. */
-export class MemoryWindows implements EntityWindows {
+export class MemoryWindows implements ChangingWindows {
   head: Head | null = null;
   readonly #tiles: Map<number, Tile>[] = [];
   readonly #sessions: Sessions[] = [];

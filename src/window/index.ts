@@ -1,1 +1,29 @@
+export type { RowsInOrder } from './aggregator.ts';
+export {
+  applyRow,
+  type ChangingWindows,
+  counts,
+  type EntityWindows,
+  extended,
+  type Head,
+  MemoryWindows,
+  ONLY_TILE,
+  touchedTiles,
+} from './entity-windows.ts';
+export { firstReachableTile } from './reachable.ts';
+export { readWindows, tilesRead, type WindowValues } from './read-windows.ts';
+export { decodeSessions, encodeSessions, joinSession, type Sessions } from './sessions.ts';
 export { StreamClock } from './stream-clock.ts';
+export { createTile, mergeTile, type Tile } from './tile.ts';
+export {
+  BLOCK_TILES,
+  blockOf,
+  decodeBlock,
+  decodeHead,
+  encodeBlock,
+  encodeHead,
+  placeOf,
+  type TileBlock,
+} from './tile-block.ts';
+export { planWindows, type WindowGroup, type WindowPlan, type WindowRead } from './window-plan.ts';
+export { type WindowRowReader, type WindowRows, windowRowReader } from './window-rows.ts';

@@ -72,7 +72,7 @@ class Harness {
     const reader = new OnlineReader({ state: this.state, partitionsOf: () => PARTITIONS }, [
       { view: this.view, features, types },
     ]);
-    const [columns] = await reader.read([keys.map((key) => [key])]);
+    const [columns] = await reader.read([keys.map((key) => [key])], 0);
     return columns!;
   }
 

@@ -41,7 +41,7 @@ describe('OnlineReader', () => {
     await write(state, carriers, 4, { at: 2, airport: 'BOS', carrier: 'AA' });
     const reader = new OnlineReader({ state, partitionsOf: () => 4 }, [delay, carrier]);
     expect(reader.keyNames).toEqual([['airport'], ['airport']]);
-    const [first, second] = await reader.read([[['BOS'], ['JFK']], [['BOS']]]);
+    const [first, second] = await reader.read([[['BOS'], ['JFK']], [['BOS']]], 9);
     expect(first!.values).toEqual([[null, 5]]);
     expect(second!.values).toEqual([['AA']]);
     expect([...second!.eventTimesUs]).toEqual([2]);
@@ -50,9 +50,9 @@ describe('OnlineReader', () => {
   it('asks for nothing when there is nothing to ask for', async () => {
     const state = await openTestStore();
     const reader = new OnlineReader({ state, partitionsOf: () => 4 }, [delay]);
-    expect((await reader.read([[]]))[0]!.values).toEqual([[]]);
+    expect((await reader.read([[]], 9))[0]!.values).toEqual([[]]);
     await write(state, stats, 4, { at: 1, airport: 'JFK', delay: 5 });
-    expect((await reader.read([[[null], ['JFK']]]))[0]!.values).toEqual([[null, 5]]);
+    expect((await reader.read([[[null], ['JFK']]], 9))[0]!.values).toEqual([[null, 5]]);
   });
 
   it.each([
@@ -67,7 +67,7 @@ describe('OnlineReader', () => {
     }
     await write(state, stats, after, { at: 2, airport: 'A0', delay: 2 });
     const reader = new OnlineReader({ state, partitionsOf: () => read }, [delay]);
-    const [columns] = await reader.read([airports.map((name) => [name])]);
+    const [columns] = await reader.read([airports.map((name) => [name])], 9);
     expect(columns!.values[0]).toEqual(airports.map((_name, i) => (i === 0 ? 2 : 1)));
   });
 });

@@ -45,7 +45,7 @@ async function delays(
   const reader = new OnlineReader({ state, partitionsOf: () => 4 }, [
     { view, features: ['delay'], types: ['int32'] },
   ]);
-  const [columns] = await reader.read([entities]);
+  const [columns] = await reader.read([entities], 9);
   return columns!.values[0];
 }
 

@@ -309,6 +309,7 @@ describe('getOnlineFeatures', () => {
           partition: null,
           appliedOffset: null,
           streamTimeUs: null,
+          effectiveAtUs: Date.parse('2025-01-15T12:00:00Z') * 1_000,
         },
       ],
     });

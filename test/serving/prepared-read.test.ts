@@ -52,7 +52,11 @@ async function openReceipts() {
   };
   const receipt = async (airport = 'JFK') => {
     asked.length = 0;
-    const answer = await prepared.read([{ airport }], 0, true);
+    const answer = await prepared.read([{ airport }], {
+      atUs: 0,
+      isAsOf: false,
+      includeReceipt: true,
+    });
     return answer.receipts?.['stats']?.[0];
   };
   return { write, receipt, asked };
@@ -66,6 +70,7 @@ describe('the receipt of a streamed row', () => {
     partition: home,
     appliedOffset: 10 + home,
     streamTimeUs: home,
+    effectiveAtUs: 0,
   };
 
   it('says where the home partition stands, with a row or without', async () => {

@@ -1,0 +1,129 @@
+import {
+  blockOf,
+  type ChangingWindows,
+  createTile,
+  type Head,
+  placeOf,
+  type Sessions,
+  type Tile,
+  type TileBlock,
+  touchedTiles,
+  type WindowGroup,
+} from '../window/index.ts';
+
+/** Where a session group keeps its sessions. */
+export const SESSIONS_BLOCK = 0;
+
+/** The windows of one entity as far as they are in memory, and which of them have changed. */
+export class CachedEntity implements ChangingWindows {
+  readonly key: Uint8Array;
+  /** The batch that used it last. */
+  batch = 0;
+  isLoaded = false;
+  #head: Head | null = null;
+  /** The newest block that is stored, by group; nothing above it needs to be looked for. */
+  readonly #blocks: readonly Map<number, TileBlock>[];
+  readonly #sessions: (Sessions | undefined)[] = [];
+  readonly #changed: readonly Set<number>[];
+  #storedHead: Head | null = null;
+
+  constructor(key: Uint8Array, groups: number) {
+    this.key = key;
+    this.#blocks = Array.from({ length: groups }, () => new Map());
+    this.#changed = Array.from({ length: groups }, () => new Set());
+  }
+
+  get head(): Head | null {
+    return this.#head;
+  }
+
+  set head(head: Head | null) {
+    this.#head = head;
+  }
+
+  get blockCount(): number {
+    return this.#blocks.reduce((sum, { size }) => sum + size, 0);
+  }
+
+  /** The head as it is stored. */
+  setHead(head: Head | null): void {
+    this.#head = head;
+    this.#storedHead = head;
+    this.isLoaded = true;
+  }
+
+  setBlock(group: WindowGroup, block: number, tiles: TileBlock): void {
+    this.#blocks[group.index]?.set(block, tiles);
+  }
+
+  setSessions(group: WindowGroup, sessions: Sessions): void {
+    this.#sessions[group.index] = sessions;
+  }
+
+  block(group: WindowGroup, block: number): TileBlock | undefined {
+    return this.#blocks[group.index]?.get(block);
+  }
+
+  /**
+   * Makes room for a block (or for sessions) that is not in memory, and answers whether it may be in
+   * the store.
+   */
+  claim(group: WindowGroup, block: number): boolean {
+    if (group.shape.kind === 'session') {
+      if (this.#sessions[group.index] !== undefined) return false;
+      this.#sessions[group.index] = [];
+      return this.#storedHead !== null;
+    }
+    const blocks = this.#blocks[group.index] as Map<number, TileBlock>;
+    if (blocks.has(block)) return false;
+    blocks.set(block, []);
+    return this.#storedHead !== null && block <= newestBlock(group, this.#storedHead);
+  }
+
+  tile(group: WindowGroup, index: number): Tile | undefined {
+    return this.block(group, blockOf(index))?.[placeOf(index)];
+  }
+
+  tileForUpdate(group: WindowGroup, index: number): Tile {
+    const block = blockOf(index);
+    const blocks = this.#blocks[group.index] as Map<number, TileBlock>;
+    let tiles = blocks.get(block);
+    if (tiles === undefined) {
+      tiles = [];
+      blocks.set(block, tiles);
+    }
+    this.#changed[group.index]?.add(block);
+    const place = placeOf(index);
+    const tile = tiles[place] ?? createTile(group);
+    tiles[place] = tile;
+    return tile;
+  }
+
+  sessions(group: WindowGroup): Sessions {
+    return this.#sessions[group.index] ?? [];
+  }
+
+  sessionsForUpdate(group: WindowGroup): Sessions {
+    this.#changed[group.index]?.add(SESSIONS_BLOCK);
+    this.#sessions[group.index] ??= [];
+    return this.#sessions[group.index] as Sessions;
+  }
+
+  /** Blocks at or above `from` that have changed since they were last taken. */
+  takeChanged(group: WindowGroup, from: number): number[] {
+    const changed = this.#changed[group.index] as Set<number>;
+    const blocks = [...changed].filter((block) => block >= from);
+    changed.clear();
+    this.#storedHead = this.#head;
+    return blocks;
+  }
+
+  dropBelow(group: WindowGroup, block: number): void {
+    const blocks = this.#blocks[group.index] as Map<number, TileBlock>;
+    for (const key of blocks.keys()) if (key < block) blocks.delete(key);
+  }
+}
+
+function newestBlock(group: WindowGroup, { newestUs }: Head): number {
+  return blockOf(touchedTiles(group, newestUs).last);
+}

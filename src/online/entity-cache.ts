@@ -1,0 +1,69 @@
+import type { MapKey } from '../state/index.ts';
+import type { WindowGroup } from '../window/index.ts';
+import { CachedEntity } from './cached-entity.ts';
+
+/** Blocks in memory: some hundred bytes each for plain aggregations, some kB with sketches. */
+const BLOCKS_MAX = 65_536;
+
+/** Entities whose windows are in memory, the least recently used first to go. */
+export class EntityCache {
+  readonly #groups: number;
+  readonly #entities = new Map<MapKey, CachedEntity>();
+  #batch = 0;
+  #used: CachedEntity[] = [];
+
+  constructor(groups: number) {
+    this.#groups = groups;
+  }
+
+  beginBatch(): void {
+    this.#batch++;
+    this.#used = [];
+  }
+
+  find(key: MapKey): CachedEntity | undefined {
+    const entity = this.#entities.get(key);
+    if (entity === undefined || entity.batch === this.#batch) return entity;
+    this.#entities.delete(key); // to the end: the most recently used
+    this.#entities.set(key, entity);
+    this.#use(entity);
+    return entity;
+  }
+
+  add(key: MapKey, entityKey: Uint8Array): CachedEntity {
+    const entity = new CachedEntity(entityKey, this.#groups);
+    this.#entities.set(key, entity);
+    this.#use(entity);
+    return entity;
+  }
+
+  /** Entities of this batch of which nothing was read yet. */
+  withoutHead(): CachedEntity[] {
+    return this.#used.filter((entity) => !entity.isLoaded);
+  }
+
+  /** Entities of this batch. */
+  changed(): readonly CachedEntity[] {
+    return this.#used;
+  }
+
+  dropBelow(group: WindowGroup, block: number): void {
+    for (const entity of this.#entities.values()) entity.dropBelow(group, block);
+  }
+
+  /** Forgets entities until the bound holds; those of this batch stay. */
+  trim(): void {
+    let blocks = 0;
+    for (const entity of this.#entities.values()) blocks += entity.blockCount;
+    for (const [key, entity] of this.#entities) {
+      if (blocks <= BLOCKS_MAX || entity.batch === this.#batch) return;
+      blocks -= entity.blockCount;
+      this.#entities.delete(key);
+    }
+  }
+
+  #use(entity: CachedEntity): void {
+    entity.batch = this.#batch;
+    this.#used.push(entity);
+  }
+}
