@@ -21,7 +21,7 @@ const BANS: readonly Ban[] = [
   {
     what: 'the wall clock',
     mention: /^(Date\.now|new Date\(\)|process\.hrtime|performance\.now)/,
-    places: ['src/core/clock.ts', ...PROGRAMS],
+    places: ['src/core/clock.ts', 'src/cli/main.ts', ...PROGRAMS],
   },
   {
     what: 'chance',
@@ -35,6 +35,9 @@ const BANS: readonly Ban[] = [
     places: [
       'src/pipeline/materializer.ts', // waits between attempts
       'src/log/poll-signal.ts', // ends the wait of a poll
+      'src/registry/file-lock.ts', // waits for the holder
+      'src/feature-store/replay.ts', // reports progress
+      'src/cli/commands/engine.ts', // reports progress
       'connectors/kafka/', // heartbeats, and waits between attempts
       'connectors/kafka-dev/child-service.ts', // asks a service whether it is ready
       ...PROGRAMS,

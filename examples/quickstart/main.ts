@@ -102,7 +102,7 @@ async function runEngine(opened: FeatureStore): Promise<void> {
 
 async function readOnline(opened: FeatureStore): Promise<void> {
   step('Read a few airports online');
-  const entityRows = ['ATL', 'DEN', 'JFK', 'XXX'].map((origin) => ({ origin }));
+  const entityRows = ['ATL', 'DEN', 'JFK', 'ZZZ'].map((origin) => ({ origin }));
   const answer = await opened.getOnlineFeatures({ features: [airportStats], entityRows });
   output.table(
     answer.rows.map((row, i) => ({ ...row, status: answer.statuses[i]?.delay ?? null })),

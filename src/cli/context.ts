@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
-import { loadRepository } from '../config/index.ts';
+import { loadConfig, loadRepository } from '../config/index.ts';
 import { type FeatureStore, openFeatureStore } from '../feature-store/index.ts';
 import type { Output } from './output.ts';
 
@@ -51,6 +51,7 @@ async function withStore<T>(
   repoDir: string,
   task: (store: FeatureStore) => Promise<T>,
 ): Promise<T> {
+  await loadConfig(repoDir); // first: where there is no repository, that is the fault
   const definitions = await loadRepository(repoDir);
   const store = await openFeatureStore({ directory: repoDir, definitions });
   try {

@@ -1,13 +1,18 @@
 /** What the engine tells (`telemetry/channels.ts`) as log lines: JSON for programs, text for people. */
 import type { Channel } from 'node:diagnostics_channel';
 import { type Logger, pino } from 'pino';
+import type { Clock } from '../core/clock.ts';
 import { channels } from '../telemetry/index.ts';
 
 export type LogFormat = 'json' | 'text';
 
 /** Logs until the returned function is called. Rows' contents are never logged. */
-export function logEngine(format: LogFormat, stream: NodeJS.WritableStream): () => void {
-  const log = format === 'json' ? pino({ level: 'info' }, stream) : textLogger(stream);
+export function logEngine(
+  format: LogFormat,
+  stream: NodeJS.WritableStream,
+  clock: Clock,
+): () => void {
+  const log = format === 'json' ? pino({ level: 'info' }, stream) : textLogger(stream, clock);
   const unsubscribe = [
     on(channels.assigned, (event) => log.info(event, 'partition assigned')),
     on(channels.revoked, (event) => log.info(event, 'partition revoked')),
@@ -31,9 +36,9 @@ function on<T>(channel: Channel<unknown, T>, listener: (event: T) => void): () =
 }
 
 /** `12:00:01 segment published  topic=flights partition=0 …` */
-function textLogger(stream: NodeJS.WritableStream): Pick<Logger, 'info' | 'warn'> {
+function textLogger(stream: NodeJS.WritableStream, clock: Clock): Pick<Logger, 'info' | 'warn'> {
   const write = (event: object, what: string): void => {
-    const time = new Date().toISOString().slice(11, 19);
+    const time = new Date(clock.nowMs()).toISOString().slice(11, 19);
     const fields = Object.entries(event).map(([name, value]) => `${name}=${String(value)}`);
     stream.write(`${time} ${what}  ${fields.join(' ')}\n`);
   };

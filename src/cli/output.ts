@@ -13,8 +13,10 @@ export interface Output {
   table(rows: readonly Readonly<Record<string, Cell>>[], options?: TableOptions): void;
   /** The value with --json; `text` for a person. */
   result(value: unknown, text: () => string): void;
-  /** A bar on a terminal, a line every few seconds elsewhere. */
-  /** `start`: what was done before this run, which its rate does not count. */
+  /**
+   * A bar on a terminal, a line every few seconds elsewhere. `total` is 0 while it is not known;
+   * `start` is what was done before this run, which its rate does not count.
+   */
   progress(label: string, total: number, start?: number): Progress;
   error(thrown: unknown): void;
   readonly style: Style;
@@ -45,16 +47,20 @@ export interface OutputOptions {
   readonly stdout: NodeJS.WriteStream;
   readonly stderr: NodeJS.WriteStream;
   readonly json: boolean;
+  /** Whether colours are wanted; a stream that is no terminal never gets them. */
   readonly color: boolean;
   readonly nowMs: () => number;
 }
 
 /** Milliseconds between two progress lines where there is no terminal. */
 const PROGRESS_LINE_MS = 5_000;
+/** Signs of a progress bar. */
+const BAR_WIDTH = 40;
 
 export function createOutput(options: OutputOptions): Output {
   const { stdout, stderr, json, nowMs } = options;
-  const style = makeStyle(options.color);
+  const style = makeStyle(options.color && stdout.isTTY === true);
+  const errorStyle = makeStyle(options.color && stderr.isTTY === true);
   const print = (text: string): void => void stdout.write(`${text}\n`);
   return {
     json,
@@ -74,7 +80,7 @@ export function createOutput(options: OutputOptions): Output {
     },
     error: (thrown) => {
       if (json) stderr.write(`${toJson({ error: errorOf(thrown) })}\n`);
-      else stderr.write(`${style.red('error')} ${describeError(thrown)}\n`);
+      else stderr.write(`${errorStyle.red('error')} ${describeError(thrown)}\n`);
     },
   };
 }
@@ -141,18 +147,20 @@ interface ProgressOptions {
 
 function progressBar({ stream, label, total, start, nowMs }: ProgressOptions): Progress {
   const bar = new SingleBar({
-    format: `${label} {bar} {percentage}%  {value}/{total}  {rate}/s  {left} left`,
-    formatValue: (value, _options, type) =>
-      type === 'value' || type === 'total' ? formatCount(value) : String(value),
-    barCompleteChar: '█',
-    barIncompleteChar: '░',
+    format: (_, { value, total: all, progress }, { rate, left }) => {
+      if (all === 0) return `${label} ${formatCount(value)}  ${rate}/s`;
+      const done = Math.round(BAR_WIDTH * progress);
+      const bar = '█'.repeat(done) + '░'.repeat(BAR_WIDTH - done);
+      const percent = Math.floor(100 * progress);
+      return `${label} ${bar} ${percent}%  ${formatCount(value)}/${formatCount(all)}  ${rate}/s  ${left} left`;
+    },
     hideCursor: true,
     stream,
   });
   const startMs = nowMs();
   bar.start(total, start, { rate: '0', left: '-' });
   return {
-    update: (done, newTotal = total) => {
+    update: (done, newTotal = bar.getTotal()) => {
       if (newTotal !== bar.getTotal()) bar.setTotal(newTotal);
       bar.update(done, pace(done - start, newTotal - done, nowMs() - startMs));
     },
@@ -166,9 +174,9 @@ function progressLines({ stream, label, total, start, nowMs }: ProgressOptions):
   let all = total;
   const write = (done: number): void => {
     const { rate } = pace(done - start, all - done, nowMs() - startMs);
-    const percent = all === 0 ? 100 : Math.floor((100 * done) / all);
+    const percent = all === 0 ? '' : ` ${Math.floor((100 * done) / all)}% `;
     const of = all === 0 ? '' : `/${formatCount(all)}`;
-    stream.write(`${label} ${percent}%  ${formatCount(done)}${of}  ${rate}/s\n`);
+    stream.write(`${label}${percent} ${formatCount(done)}${of}  ${rate}/s\n`);
   };
   let last = start;
   return {

@@ -23,9 +23,22 @@ const COMMANDS: readonly ((program: Command, bind: Bind) => void)[] = [
   devCommands,
 ];
 
-/** The command `freshet`, ready to parse arguments. The signal asks long work to end well. */
-export function buildProgram(makeOutput: MakeOutput, signal: AbortSignal): Command {
+export interface ProgramOptions {
+  readonly makeOutput: MakeOutput;
+  /** Asks long work to end well. */
+  readonly signal: AbortSignal;
+  /** Where help and the version go. */
+  readonly writeOut: (text: string) => void;
+  /** Where faults of the command line go. */
+  readonly writeErr: (text: string) => void;
+}
+
+/** The command `freshet`, ready to parse arguments. It throws CommanderError instead of exiting. */
+export function buildProgram(options: ProgramOptions): Command {
+  const { makeOutput, signal, writeOut, writeErr } = options;
   const program = new Command('freshet')
+    .exitOverride()
+    .configureOutput({ writeOut, writeErr })
     .description('One definition, the same value online, in training data and in a replay.')
     .version(packageVersion(), '-v, --version', 'print the version')
     .option('-C, --repo <folder>', 'the feature repository', '.')

@@ -72,7 +72,7 @@ export interface FeatureStoreOptions {
  */
 export async function openFeatureStore(options: FeatureStoreOptions): Promise<FeatureStore> {
   const { directory, definitions, config: overrides, clock = systemClock } = options;
-  const config = await loadConfig(directory, process.env, overrides);
+  const config = await loadConfig(directory, undefined, overrides);
   return new FeatureStore(config, definitions, clock);
 }
 

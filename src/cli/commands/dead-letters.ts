@@ -6,7 +6,13 @@ import { formatCount } from '../output.ts';
 
 /** `dlq list|show|retry`: records that the engine could not use. */
 export function deadLetterCommands(program: Command, bind: Bind): void {
-  const dlq = program.command('dlq').description('rejected records: list, show, retry');
+  const dlq = program
+    .command('dlq')
+    .description('rejected records: list, show, retry')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  $ freshet dlq list\n  $ freshet dlq retry --code ROW_TYPE',
+    );
   dlq
     .command('list')
     .description('list rejected records with their reasons')

@@ -6,7 +6,10 @@ import type { Bind, Context } from '../context.ts';
 
 /** `dev kafka`: a broker and a schema registry for development, without Docker. */
 export function devCommands(program: Command, bind: Bind): void {
-  const dev = program.command('dev').description('services for development on this machine');
+  const dev = program
+    .command('dev')
+    .description('services for development on this machine')
+    .addHelpText('after', '\nExamples:\n  $ freshet dev kafka');
   dev
     .command('kafka')
     .description('start Apache Kafka and a schema registry until Ctrl-C; needs Java 17 and Maven')

@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander';
+import { systemClock } from '../../core/clock.ts';
 import { formatTimestampUs } from '../../core/time.ts';
 import type { SourceStatus } from '../../feature-store/index.ts';
 import type { Materializer } from '../../pipeline/index.ts';
@@ -37,7 +38,8 @@ interface RunOptions {
 }
 
 async function run({ output, withStore, signal }: Context, options: RunOptions): Promise<void> {
-  const stopLog = options.log === 'none' ? undefined : logEngine(options.log, process.stderr);
+  const stopLog =
+    options.log === 'none' ? undefined : logEngine(options.log, process.stderr, systemClock);
   try {
     await withStore(async (store) => {
       const { untilCaughtUp = false, skipGap = false } = options;

@@ -23,7 +23,7 @@ Examples:
   $ freshet replay --from earliest --dry-run
   $ freshet replay --from earliest
   $ freshet replay --from 2026-01-31T12:00:00Z
-  $ freshet replay --from earliest --into /tmp/beside`,
+  $ freshet replay --from earliest --into ../beside`,
     )
     .action(bind(replay));
   program
