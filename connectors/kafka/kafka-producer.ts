@@ -49,8 +49,8 @@ interface ProducerId {
   readonly sequences: Map<string, number>;
 }
 
-/** Waits between attempts at a batch, in milliseconds: 20 seconds in all, as a broker's restart takes. */
-const WAITS_MS = [50, 100, 200, 400, 800, 1_600, 3_000, 5_000, 9_000];
+/** Waits between attempts at a batch, in milliseconds: 30 seconds in all, as a broker's restart takes. */
+const WAITS_MS = [50, 100, 200, 400, 800, ...Array<number>(29).fill(1_000)];
 const SEQUENCE_END = 2 ** 31;
 /** Answers after which the broker knows nothing of our sequence: it is begun anew. */
 const LOST_SEQUENCE = [

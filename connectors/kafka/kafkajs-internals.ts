@@ -5,6 +5,7 @@
  * and producer: docs/adr/0004-kafka-client.md.
  */
 import { createRequire } from 'node:module';
+import type { Socket } from 'node:net';
 import type { KafkaConfig } from 'kafkajs';
 
 const require = createRequire(import.meta.url);
@@ -165,6 +166,7 @@ export interface Decoder {
   readArray<T>(each: (decoder: Decoder) => T): T[];
 }
 
+type SocketFactory = (options: object) => Socket;
 type Constructor<T> = new (...given: never[]) => T;
 
 const Cluster = require('kafkajs/src/cluster') as new (
@@ -174,7 +176,7 @@ const { createLogger, LEVELS } = require('kafkajs/src/loggers') as {
   createLogger(options: { readonly level: number; readonly logCreator: () => () => void }): unknown;
   readonly LEVELS: { readonly NOTHING: number };
 };
-const socketFactory = require('kafkajs/src/network/socketFactory') as () => unknown;
+const createSocket = (require('kafkajs/src/network/socketFactory') as () => SocketFactory)();
 const RequestQueue = require('kafkajs/src/network/requestQueue') as Constructor<PendingRequests>;
 
 export const KafkaEncoder = require('kafkajs/src/protocol/encoder') as new (
@@ -211,7 +213,7 @@ export function createBrokerPool(options: ConnectionOptions): BrokerPool {
   const cluster = new Cluster({
     connectionTimeout: 3_000,
     requestTimeout: 30_000,
-    socketFactory: socketFactory(),
+    socketFactory: quietSocket,
     ...options,
     enforceRequestTimeout: true,
     // A topic of which nobody knows is an error, never made in passing.
@@ -222,6 +224,17 @@ export function createBrokerPool(options: ConnectionOptions): BrokerPool {
     logger: createLogger({ level: LEVELS.NOTHING, logCreator: () => () => {} }),
   });
   return cluster.brokerPool;
+}
+
+/**
+ * kafkajs lets go of a socket each time that its broker fails, though the socket is long gone, and
+ * Node then keeps a listener for a connection that will never be.
+ */
+function quietSocket(options: object): Socket {
+  const socket = createSocket(options);
+  const unref = socket.unref.bind(socket);
+  socket.unref = () => (socket.destroyed ? socket : unref());
+  return socket;
 }
 
 interface PendingRequests {

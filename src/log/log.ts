@@ -94,7 +94,10 @@ export interface PollOptions {
   readonly signal?: AbortSignal;
 }
 
-/** Records of one partition in offset order. Arrays have `count` entries. */
+/**
+ * Records of one partition in offset order. Arrays have `count` entries; none when only what is not
+ * shown was read, such as the markers of transactions.
+ */
 export interface LogBatch {
   readonly topic: string;
   readonly partition: number;
