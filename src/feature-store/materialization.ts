@@ -2,6 +2,7 @@ import { type BackfillProgress, type BackfillResult, materializeView } from '../
 import { type TimestampInput, toTimestampUs, US_PER_MS } from '../core/time.ts';
 import type { Catalog, FeatureView, ParquetSource } from '../definition/index.ts';
 import { FreshetError } from '../errors.ts';
+import { whileMaterializing } from '../registry/index.ts';
 import { requireView } from './require.ts';
 import type { Resources } from './resources.ts';
 
@@ -78,13 +79,13 @@ async function each(
   for (const { view, source } of chosen) {
     const baseDirectory = resources.config.repoDir;
     const { onProgress } = options;
-    results.push(
-      await materializeView({
+    const run = (): Promise<BackfillResult> =>
+      materializeView({
         ...{ state, duckdb, view, source, baseDirectory },
         ...workOf(view),
         ...(onProgress && { onProgress }),
-      }),
-    );
+      });
+    results.push(await whileMaterializing(resources.registry, [view.name], run));
   }
   return results;
 }
