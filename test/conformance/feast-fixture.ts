@@ -19,6 +19,7 @@ import {
 } from '../../src/definition/index.ts';
 import { openDuckdb, quoteIdentifier, quoteLiteral } from '../../src/duckdb/index.ts';
 import { compileExpression } from './expression.ts';
+import { fieldType } from './feast-types.ts';
 
 export interface FeastCase {
   readonly id: string;
@@ -72,17 +73,6 @@ export interface Fixture {
 /** «Now» of a case that names no clock. */
 const DEFAULT_NOW = '2025-01-15T12:00:00Z';
 
-const TYPES: Readonly<Record<string, FieldType>> = {
-  BOOL: 'bool',
-  BYTES: 'bytes',
-  DOUBLE: 'float64',
-  FLOAT: 'float32',
-  INT32: 'int32',
-  INT64: 'int64',
-  STRING: 'string',
-  UNIX_TIMESTAMP: 'timestamp',
-};
-
 export async function buildFixture(feastCase: FeastCase, directory: string): Promise<Fixture> {
   const clock = new ManualClock(Date.parse(feastCase.clock ?? DEFAULT_NOW));
   const entities = new Map(
@@ -106,14 +96,6 @@ export async function buildFixture(feastCase: FeastCase, directory: string): Pro
     views,
     definitions: [...entities.values(), ...views.values(), ...onDemand.values(), ...services],
   };
-}
-
-/** @throws Error for a type that the cases' readers do not know, so that none is skipped unseen */
-export function fieldType(type: string): FieldType {
-  const list = /^(\w+)_LIST$/.exec(type);
-  const found = list ? (`${fieldType(list[1] as string)}[]` as FieldType) : TYPES[type];
-  if (found === undefined) throw new Error(`unknown Feast type ${type}`);
-  return found;
 }
 
 async function buildView(
