@@ -8,7 +8,10 @@ export interface ProduceRowsOptions {
   readonly reader: RowReader;
   /** Called after each batch that the log has confirmed. */
   readonly onProgress?: (progress: ProduceProgress) => void;
-  /** Stop at the first refused row instead of going on without it. Default false. */
+  /**
+   * Stop at the first refused row instead of going on without it; of the batch it is in, nothing
+   * is sent, and nothing behind it. Default false.
+   */
   readonly strict?: boolean;
   /** Stops between batches. */
   readonly signal?: AbortSignal;
@@ -45,6 +48,7 @@ export async function produceRows(options: ProduceRowsOptions): Promise<ProduceP
     rejects,
   });
   const sends: Promise<Sent>[] = [];
+  let failed = false;
   const finishOldest = async (): Promise<void> => {
     const sent = await (sends.shift() as Promise<Sent>);
     if ('failure' in sent) throw sent.failure;
@@ -55,8 +59,13 @@ export async function produceRows(options: ProduceRowsOptions): Promise<ProduceP
   };
   for await (const batch of reader.batches) {
     signal?.throwIfAborted();
+    if (failed) break; // nothing behind it is sent; its turn comes below
     if (options.strict === true) requireNone(batch.rejects);
-    sends.push(sendBatch(producer, batch, options.strict === true));
+    sends.push(
+      sendBatch(producer, batch, options.strict === true, () => {
+        failed = true;
+      }),
+    );
     if (sends.length >= SENDS_UNDER_WAY) await finishOldest();
   }
   while (sends.length > 0) await finishOldest();
@@ -72,15 +81,25 @@ async function sendBatch(
   producer: FeatureProducer<Schema>,
   batch: RowsRead,
   strict: boolean,
+  onFailure: () => void,
 ): Promise<Sent> {
   try {
-    const result = await producer.send(batch.rows as readonly InputRow<Schema>[]);
+    const rows = batch.rows as readonly InputRow<Schema>[];
+    const result = await producer.send(rows, { strict });
     const rejects = [...batch.rejects, ...result.rejects.map((reject) => numbered(reject, batch))];
-    if (strict) requireNone(rejects);
     return { rows: result.sent, rejects };
-  } catch (failure) {
-    return { failure };
+  } catch (thrown) {
+    onFailure();
+    return { failure: inFile(thrown, batch) };
   }
+}
+
+/** A strict refusal names the row's place among those sent; here its number in the file. */
+function inFile(thrown: unknown, { numbers }: RowsRead): unknown {
+  if (!(thrown instanceof FreshetError) || thrown.where.row === undefined) return thrown;
+  const row = numbers[thrown.where.row] as number;
+  const what = thrown.message.replace(/^row \d+/, `row ${row}`);
+  return new FreshetError(thrown.code, what, { where: { ...thrown.where, row }, cause: thrown });
 }
 
 function numbered(reject: RowReject, batch: RowsRead): RowReject {

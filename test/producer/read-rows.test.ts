@@ -60,8 +60,7 @@ describe('reading rows', () => {
     return batches;
   }
 
-  async function produce(input: RowInput, strict = false) {
-    const log = new AppendedLog();
+  async function produce(input: RowInput, strict = false, log = new AppendedLog()) {
     const producer = await createFeatureProducer({ log: log.log, source });
     const seen: ProduceProgress[] = [];
     const reader = await readRows({ input, source, duckdb });
@@ -126,6 +125,16 @@ describe('reading rows', () => {
       [4, 'ROW_TYPE'],
     ]);
     await expect(produce(input, true)).rejects.toMatchObject({ where: { row: 3 } });
+  });
+
+  it('sends nothing behind a refused row when it is strict', async () => {
+    const lines = Array.from({ length: 20_000 }, (_, i) =>
+      JSON.stringify(i === 5_000 ? { ...ROW, paid: 'never' } : ROW),
+    );
+    const input = await file('ndjson', 'strict.ndjson', lines.join('\n'));
+    const log = new AppendedLog();
+    await expect(produce(input, true, log)).rejects.toMatchObject({ where: { row: 5_001 } });
+    expect(log.records.length).toBeLessThan(5_000);
   });
 
   it('refuses JSON text in a table that is not JSON, by row', async () => {

@@ -25,6 +25,11 @@ export const sharedTests: readonly Shared[] = [
     because: 'a key is right when the text of a file with it is read right',
   },
   {
+    test: 'test/e2e/cli.test.ts',
+    covers: ['src/cli/commands/', 'src/cli/context.ts'],
+    because: 'a command is right when what it leaves behind is what the next one finds',
+  },
+  {
     test: 'test/join/historical-reader.test.ts',
     covers: [
       'src/join/entity-rows.ts',
