@@ -7,7 +7,11 @@ import {
   featureService,
   featureView,
   onDemandFeatureView,
+  percentile,
+  session,
+  sliding,
   topicSource,
+  windowedFeatureView,
 } from '../../src/index.ts';
 
 export const airport = entity({
@@ -39,6 +43,51 @@ export const airportStats = featureView({
   schema: { delay: 'int32', distance: 'int32', destination: 'string' },
   description: 'The newest departure of an airport',
   tags: { team: 'flights' },
+});
+
+/** Late as the airlines count it, for shares: 1 and 0. */
+const LATE_MINUTES = 15;
+
+export const airportDelays = windowedFeatureView({
+  name: 'airport_delays',
+  entities: [airport],
+  source: flights,
+  derive: {
+    late: {
+      type: 'int32',
+      of: (row) => (row.delay === null ? null : Number(row.delay > LATE_MINUTES)),
+    },
+  },
+  aggregations: [
+    { function: 'count', window: sliding('1h'), name: 'flights_1h' },
+    { column: 'delay', function: 'mean', window: sliding('1h'), name: 'delay_mean_1h' },
+    { column: 'delay', function: percentile(0.95), window: sliding('1h'), name: 'delay_p95_1h' },
+    { column: 'late', function: 'mean', window: sliding('1h'), name: 'late_share_1h' },
+    { function: 'count', window: sliding('24h'), name: 'flights_24h' },
+    { column: 'delay', function: 'mean', window: sliding('24h'), name: 'delay_mean_24h' },
+    { column: 'delay', function: percentile(0.95), window: sliding('24h'), name: 'delay_p95_24h' },
+    { column: 'late', function: 'mean', window: sliding('24h'), name: 'late_share_24h' },
+    { function: 'count', window: sliding('7d'), name: 'flights_7d' },
+    { column: 'delay', function: 'mean', window: sliding('7d'), name: 'delay_mean_7d' },
+    { column: 'delay', function: percentile(0.95), window: sliding('7d'), name: 'delay_p95_7d' },
+    { column: 'late', function: 'mean', window: sliding('7d'), name: 'late_share_7d' },
+  ],
+  description: 'How flights have left an airport in the last hour, day and week',
+  tags: { team: 'flights' },
+});
+
+/** A flight that leaves an hour late, and what follows within three hours of it. */
+export const disruptions = windowedFeatureView({
+  name: 'airport_disruptions',
+  entities: [airport],
+  source: flights,
+  where: (row) => row.delay !== null && row.delay >= 60,
+  aggregations: [
+    { function: 'count', window: session('3h'), name: 'disrupted_flights' },
+    { column: 'delay', function: 'max', window: session('3h'), name: 'worst_delay' },
+    { function: 'timeSinceLast', window: session('3h'), name: 'seconds_since' },
+  ],
+  description: 'The newest run of flights that left an hour late or more',
 });
 
 export const departure = onDemandFeatureView({

@@ -19,17 +19,19 @@ export function explainPlan(
   return lines.join('\n');
 }
 
+const HOW: Readonly<Record<ReadPlan['strategy'], string>> = {
+  asof: 'labels and rows are sorted and walked once',
+  range: 'labels are hashed, rows stream past them',
+  sweep: 'windows move through the rows of each entity',
+};
+
 function explainRead(plan: ReadPlan, read: PlannedRead): string[] {
   const { facts, strategy, matchesPerLabel } = plan;
   const alias = plan.alias === plan.view ? '' : ` as ${plan.alias}`;
   const ttl = read.view.ttlUs === null ? 'no TTL' : `TTL ${formatDuration(read.view.ttlUs)}`;
   const keys = read.keys.map(({ key, column }) => (key === column ? key : `${key} = ${column}`));
-  const how =
-    strategy === 'asof'
-      ? 'labels and rows are sorted and walked once'
-      : 'labels are hashed, rows stream past them';
   return [
-    `${plan.view}${alias}: ${strategy} join (${how})`,
+    `${plan.view}${alias}: ${strategy} join (${HOW[strategy]})`,
     `  keys      ${keys.join(', ') || 'none: one global row'}`,
     `  rows      ${count(facts.rowCount)} of about ${count(facts.entityCount)} entities${rangeText(facts.minTimeUs, facts.maxTimeUs)}`,
     `  matches   about ${matchesPerLabel.toPrecision(3)} a label, ${ttl}`,

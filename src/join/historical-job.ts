@@ -21,6 +21,7 @@ import type { OutputColumn } from './output.ts';
 import type { RowRelation } from './row-relation.ts';
 import { runTransforms, transformOutputs } from './run-transforms.ts';
 import { loadSpine, resolveRange } from './spine.ts';
+import { sweepWindows } from './sweep-windows.ts';
 import type { RowsOf } from './view-rows.ts';
 
 export interface JobOptions {
@@ -163,9 +164,16 @@ class Job implements HistoricalJob {
     const { prefix, features, labels, reads, plan } = this.#prepared;
     const connection = this.#connection;
     for (const [i, { read, relations, labels: source }] of reads.entries()) {
-      const sql = readJoinSql(read, relations, plan.reads[i] as ReadPlan, plan.rules, source);
+      const readPlan = plan.reads[i] as ReadPlan;
       const table = readTable(prefix, i);
-      await connection.run(`CREATE OR REPLACE TABLE ${table} AS ${sql}`);
+      if (readPlan.strategy === 'sweep') {
+        const { toUs } = readPlan.bounds;
+        const base = { duckdb: this.#duckdb, connection, read, relations, toUs, table };
+        await sweepWindows({ ...base, rules: plan.rules, labels: source });
+      } else {
+        const sql = readJoinSql(read, relations, readPlan, plan.rules, source);
+        await connection.run(`CREATE OR REPLACE TABLE ${table} AS ${sql}`);
+      }
       await requireRowCount(connection, table, labels.rowCount);
     }
     if (features.transforms.length > 0) {

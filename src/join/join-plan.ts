@@ -8,6 +8,9 @@
  *   faster and needs a third of the memory while few rows match a label; its cost grows with the
  *   matches, where `asof` stays as it is.
  *
+ * - `sweep` is for windowed views: rows and labels of an entity in the order of time, through the
+ *   code that keeps the online windows.
+ *
  * docs/adr/0003-joins-are-planned-by-matches.md has the figures.
  */
 import type { PlannedRead } from '../transform/index.ts';
@@ -51,7 +54,7 @@ export interface TimeBounds {
 export interface ReadPlan {
   readonly alias: string;
   readonly view: string;
-  readonly strategy: JoinStrategy;
+  readonly strategy: JoinStrategy | 'sweep';
   readonly bounds: TimeBounds;
   /** Whether rows of entities without a label are dropped first. */
   readonly onlyLabelledEntities: boolean;
@@ -87,14 +90,19 @@ export function planRead(
   facts: ReadFacts,
   strategy: JoinStrategy | null,
 ): ReadPlan {
-  const matchesPerLabel = estimateMatches(facts, read.view.ttlUs);
+  const isWindowed = read.view.windowing !== null;
+  const ttlUs = isWindowed ? null : read.view.ttlUs;
+  const matchesPerLabel = estimateMatches(facts, ttlUs);
+  const byCost = matchesPerLabel < MATCHES_MAX ? 'range' : 'asof';
   return {
     alias: read.alias,
     view: read.view.name,
-    strategy: strategy ?? (matchesPerLabel < MATCHES_MAX ? 'range' : 'asof'),
-    bounds: timeBounds(labels, read.view.ttlUs),
+    strategy: isWindowed ? 'sweep' : (strategy ?? byCost),
+    bounds: timeBounds(labels, ttlUs),
     onlyLabelledEntities:
-      read.keys.length > 0 && facts.labelEntityCount < facts.entityCount * LABELLED_SHARE_MAX,
+      read.keys.length > 0 &&
+      !isWindowed &&
+      facts.labelEntityCount < facts.entityCount * LABELLED_SHARE_MAX,
     matchesPerLabel,
     facts,
   };

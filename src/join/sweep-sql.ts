@@ -1,0 +1,88 @@
+/**
+ * The two sorted streams of a sweep. Labelled entities are numbered first, so that rows of other
+ * entities are dropped before the sort and the streams meet by a number.
+ */
+import type { Schema } from '../core/field-type.ts';
+import { NO_CREATED_TIME_US } from '../core/row-order.ts';
+import { quoteIdentifier } from '../duckdb/index.ts';
+import type { PlannedRead } from '../transform/index.ts';
+import type { JoinRules } from './join-plan.ts';
+import type { LabelSource } from './join-sql.ts';
+import type { RowRelation } from './row-relation.ts';
+
+/** Columns `n` (1, 2, …) and `k0, k1, …`; one row for a view without join keys. */
+export function entitiesSql(read: PlannedRead, labels: LabelSource, table: string): string {
+  const keys = labels.keyColumns.map((column, i) => `${column} AS k${i}`);
+  if (keys.length === 0) return `CREATE OR REPLACE TABLE ${table} AS SELECT 1::BIGINT AS n`;
+  const notNull = read.keys.map((_, i) => `k${i} IS NOT NULL`).join(' AND ');
+  return (
+    `CREATE OR REPLACE TABLE ${table} AS SELECT row_number() OVER () AS n, * FROM ` +
+    `(SELECT DISTINCT ${keys.join(', ')} FROM ${labels.table}) WHERE ${notNull}`
+  );
+}
+
+/** Columns `n`, `id`, `q`, by entity and time; labels with a null join key are left out. */
+export function sweptLabelsSql(
+  read: PlannedRead,
+  labels: LabelSource,
+  rules: JoinRules,
+  entities: string,
+): string {
+  const on = read.keys.map((_, i) => `l.${labels.keyColumns[i]} = x.k${i}`).join(' AND ') || 'true';
+  const q = rules.strictlyBefore ? 'l.q - 1' : 'l.q';
+  return `SELECT x.n, l.id, ${q} AS q FROM ${labels.table} l JOIN ${entities} x ON ${on} ORDER BY x.n, q, l.id`;
+}
+
+/**
+ * Columns `n`, `known` (when a label may see the row), `e`, `created`, `late`, `rank`, `_partition`,
+ * `_offset`, and the fields of the source; by entity and `known`.
+ */
+export function sweptRowsSql(
+  read: PlannedRead,
+  relations: readonly RowRelation[],
+  fields: Schema,
+  options: { readonly rules: JoinRules; readonly toUs: number | null; readonly entities: string },
+): string {
+  const parts = relations.map((relation) => relationSql(read, relation, fields, options));
+  return `${parts.join(' UNION ALL ')} ORDER BY n, known`;
+}
+
+function relationSql(
+  read: PlannedRead,
+  relation: RowRelation,
+  fields: Schema,
+  {
+    rules,
+    toUs,
+    entities,
+  }: { readonly rules: JoinRules; readonly toUs: number | null; readonly entities: string },
+): string {
+  const time = `r.${quoteIdentifier(relation.eventTime)}`;
+  const e = `epoch_us(${time})`;
+  const arrival = `epoch_us(r.${quoteIdentifier(relation.arrivalTime)})`;
+  const isBitemporal = rules.knownAt === 'arrival';
+  const created =
+    relation.createdTime === null
+      ? `${NO_CREATED_TIME_US}::BIGINT`
+      : `coalesce(epoch_us(r.${quoteIdentifier(relation.createdTime)}), ${NO_CREATED_TIME_US})`;
+  const on =
+    read.keys.map(({ key }, i) => `r.${quoteIdentifier(key)} = x.k${i}`).join(' AND ') || 'true';
+  const columns = [
+    'x.n AS n',
+    `${isBitemporal ? `greatest(${e}, ${arrival})` : e} AS known`,
+    `${e} AS e`,
+    `${created} AS created`,
+    `${rules.late === 'include' ? '0' : 'r._late'}::BIGINT AS late`,
+    `${relation.rank}::INTEGER AS rank`,
+    'r._partition AS _partition',
+    'r._offset AS _offset',
+    ...Object.keys(fields).map((field, i) => `r.${quoteIdentifier(field)} AS f${i}`),
+  ];
+  const conditions = [`${time} IS NOT NULL`];
+  if (toUs !== null) conditions.push(`${time} <= make_timestamp(${toUs})`);
+  if (isBitemporal) conditions.push(`${arrival} IS NOT NULL`);
+  return (
+    `SELECT ${columns.join(', ')} FROM (${relation.sql}) r JOIN ${entities} x ON ${on} ` +
+    `WHERE ${conditions.join(' AND ')}`
+  );
+}
