@@ -109,6 +109,8 @@ class EntitySweep {
   readonly #read: PlannedRead;
   readonly #rows: RowCursor;
   readonly #plan: WindowPlan;
+  /** By group: the first tile that the label at hand, or a later one, can reach. */
+  readonly #firstTiles: number[] = [];
   #windows = new MemoryWindows();
   #entity = 0;
   #labels = 0;
@@ -128,23 +130,25 @@ class EntitySweep {
     }
     const { graceUs, ttlUs } = this.#read.view;
     const rows = this.#rows;
+    for (const [g, group] of this.#plan.groups.entries()) {
+      this.#firstTiles[g] = firstReachableTile(group, atUs) ?? Number.NEGATIVE_INFINITY;
+    }
     while (rows.isAvailable || (await rows.advance())) {
       const { entity } = rows;
       if (entity > n || (entity === n && rows.knownUs > atUs)) break;
-      if (entity === n) rows.apply(this.#windows, graceUs);
+      if (entity === n) rows.apply(this.#windows, graceUs, this.#firstTiles);
       rows.next();
     }
-    if (++this.#labels % LABELS_BETWEEN_DROPS === 0) this.#drop(atUs);
+    if (++this.#labels % LABELS_BETWEEN_DROPS === 0) this.#drop();
     const { head } = this.#windows;
     if (head === null || (ttlUs !== null && atUs - head.newestUs > ttlUs)) return null;
     const { values } = readWindows(this.#plan, this.#windows, atUs);
     return values.size === 0 ? null : values;
   }
 
-  #drop(atUs: number): void {
-    for (const group of this.#plan.groups) {
-      const tile = firstReachableTile(group, atUs);
-      if (tile !== null) this.#windows.dropBelow(group, tile);
+  #drop(): void {
+    for (const [g, group] of this.#plan.groups.entries()) {
+      this.#windows.dropBelow(group, this.#firstTiles[g] as number);
     }
   }
 }
@@ -199,7 +203,7 @@ class RowCursor {
     this.#i++;
   }
 
-  apply(windows: MemoryWindows, graceUs: number): void {
+  apply(windows: MemoryWindows, graceUs: number, firstTiles: readonly number[]): void {
     const rows = this.#rows as SweptRows;
     const i = this.#i;
     if (rows.window.passes[i] === 0) return;
@@ -211,7 +215,7 @@ class RowCursor {
       partition: rows.partitions[i] as number,
     };
     const lateByUs = Number(rows.lateByUs[i]);
-    applyRow(this.plan, graceUs, windows, rows.window.columns, inOrder, i, lateByUs);
+    applyRow(this.plan, graceUs, windows, rows.window.columns, inOrder, i, lateByUs, firstTiles);
   }
 
   async close(): Promise<void> {

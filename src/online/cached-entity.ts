@@ -109,10 +109,10 @@ export class CachedEntity implements ChangingWindows {
     return this.#sessions[group.index] as Sessions;
   }
 
-  /** Blocks at or above `from` that have changed since they were last taken. */
-  takeChanged(group: WindowGroup, from: number): number[] {
+  /** Blocks that have changed since they were last taken. */
+  takeChanged(group: WindowGroup): number[] {
     const changed = this.#changed[group.index] as Set<number>;
-    const blocks = [...changed].filter((block) => block >= from);
+    const blocks = [...changed];
     changed.clear();
     this.#storedHead = this.#head;
     return blocks;

@@ -121,16 +121,18 @@ class WindowUpserter implements RowUpserter {
       if (key === null) withoutKey++;
       else entities[i] = this.#entity(key, rows, i, from.partition, into);
     }
-    await this.#load(rows, entities, from.partition);
+    const reachable = plan.groups.map((group) => this.#deleteOld(group, from, into));
+    const firstTiles = reachable.map((block) => block * BLOCK_TILES);
+    await this.#load(rows, entities, from.partition, reachable);
     const inOrder = { ...rows, rank: from.rank, partition: from.partition };
     let written = 0;
     for (let i = firstNew; i < rows.count; i++) {
       const entity = entities[i];
       if (entity === null || entity === undefined) continue;
       const late = lateByUs?.[i] ?? 0;
-      if (applyRow(plan, graceUs, entity, columns, inOrder, i, late)) written++;
+      if (applyRow(plan, graceUs, entity, columns, inOrder, i, late, firstTiles)) written++;
     }
-    this.#put(from, into);
+    this.#put(from.partition, into);
     this.#cache.trim();
     return { written, stale: rows.count - firstNew - written - withoutKey, withoutKey };
   }
@@ -161,6 +163,7 @@ class WindowUpserter implements RowUpserter {
     rows: RowBatch,
     entities: readonly (CachedEntity | null)[],
     partition: number,
+    reachable: readonly number[],
   ): Promise<void> {
     const heads = this.#cache.withoutHead();
     await this.#fetch(
@@ -172,7 +175,8 @@ class WindowUpserter implements RowUpserter {
       const entity = entities[i];
       if (entity === null || entity === undefined) continue;
       for (const group of this.#compiled.plan.groups) {
-        this.#findMissing(entity, group, rows.eventTimesUs[i] as number, missing);
+        const first = reachable[group.index] as number;
+        this.#findMissing(entity, group, rows.eventTimesUs[i] as number, first, missing);
       }
     }
     await this.#fetch(missing, partition);
@@ -182,6 +186,7 @@ class WindowUpserter implements RowUpserter {
     entity: CachedEntity,
     group: WindowGroup,
     eventTimeUs: number,
+    firstBlock: number,
     missing: Missing[],
   ): void {
     if (group.shape.kind === 'session') {
@@ -190,7 +195,7 @@ class WindowUpserter implements RowUpserter {
       return;
     }
     const { first, last } = touchedTiles(group, eventTimeUs);
-    for (let block = blockOf(first); block <= blockOf(last); block++) {
+    for (let block = Math.max(firstBlock, blockOf(first)); block <= blockOf(last); block++) {
       if (entity.claim(group, block)) missing.push({ entity, group, block });
     }
   }
@@ -217,20 +222,19 @@ class WindowUpserter implements RowUpserter {
     }
   }
 
-  #put(from: UpsertOrigin, into: KvBatch): void {
+  #put(partition: number, into: KvBatch): void {
     const { groups } = this.#compiled.plan;
-    const reachable = groups.map((group) => this.#deleteOld(group, from, into));
     for (const entity of this.#cache.changed()) {
       if (entity.head !== null) {
         encodeHead(entity.head, this.#reset());
-        into.put(this.#headKey(entity, from.partition), this.#out.toBytes());
+        into.put(this.#headKey(entity, partition), this.#out.toBytes());
       }
       for (const group of groups) {
-        for (const block of entity.takeChanged(group, reachable[group.index] as number)) {
+        for (const block of entity.takeChanged(group)) {
           if (group.shape.kind === 'session') {
             encodeSessions(group, entity.sessions(group), this.#reset());
           } else encodeBlock(group, entity.block(group, block) ?? [], this.#reset());
-          into.put(this.#blockKey(entity, group, block, from.partition), this.#out.toBytes());
+          into.put(this.#blockKey(entity, group, block, partition), this.#out.toBytes());
         }
       }
     }

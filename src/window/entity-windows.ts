@@ -35,7 +35,8 @@ export const ONLY_TILE = 0;
 
 /**
  * Takes row i of a batch into account where it counts. `lateByUs` is how far it lay behind the stream
- * time it met. Answers whether it counted anywhere.
+ * time it met; tiles below `firstTiles` (by group) are left as they are, since no read will reach
+ * them. Answers whether it counted anywhere.
  */
 export function applyRow(
   plan: WindowPlan,
@@ -45,6 +46,7 @@ export function applyRow(
   rows: RowsInOrder,
   i: number,
   lateByUs: number,
+  firstTiles: readonly number[],
 ): boolean {
   const eventTimeUs = rows.eventTimesUs[i] as number;
   let counted = false;
@@ -62,8 +64,9 @@ export function applyRow(
     const { first, last } = touchedTiles(group, eventTimeUs);
     for (let index = first; index <= last; index++) {
       if (!counts(group, index, eventTimeUs, lateByUs, graceUs)) continue;
-      updateTile(group, windows.tileForUpdate(group, index), groupColumns, rows, i);
       counted = true;
+      if (index < (firstTiles[group.index] as number)) continue;
+      updateTile(group, windows.tileForUpdate(group, index), groupColumns, rows, i);
     }
   }
   if (counted) windows.head = extended(windows.head, eventTimeUs);
