@@ -55,6 +55,7 @@ export class PartitionTask {
   readonly #appliedClock: StreamClock;
   readonly #sealedClock: StreamClock;
   #expectedOffset: number;
+  /** Rows below are buffered or sealed. */
   #bufferedEnd: number;
   #bufferedSinceMs: number;
   #lateByUs = new Float64Array(0);
@@ -202,8 +203,8 @@ export class PartitionTask {
   }
 
   async #appendRows(rows: RowBatch, nextOffset: number, published: SegmentEntry[]): Promise<void> {
-    const { sealed, intent } = this.checkpoint.positions;
-    let from = firstAtOrAbove(rows.offsets, rows.count, Math.max(sealed, this.#bufferedEnd));
+    const { intent } = this.checkpoint.positions;
+    let from = firstAtOrAbove(rows.offsets, rows.count, this.#bufferedEnd);
     if (intent !== null && nextOffset >= intent) {
       const cut = firstAtOrAbove(rows.offsets, rows.count, intent);
       await this.#buffer(rows, from, cut, intent);

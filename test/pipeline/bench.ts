@@ -16,13 +16,25 @@ import {
 } from '../../src/checkpoint/index.ts';
 import { createRowDecoder } from '../../src/codec/index.ts';
 import { ManualClock } from '../../src/core/clock.ts';
-import { entity, type FeatureView, featureView, topicSource } from '../../src/definition/index.ts';
+import {
+  entity,
+  type FeatureView,
+  featureView,
+  lastN,
+  lifetime,
+  session,
+  sliding,
+  topicSource,
+  tumbling,
+  windowedFeatureView,
+} from '../../src/definition/index.ts';
 import { type Duckdb, openDuckdb, type SqlRow } from '../../src/duckdb/index.ts';
 import type { Log, LogBatch, TopicPartition } from '../../src/log/index.ts';
 import {
-  createRowUpserter,
+  createUpserter,
   type InspectedRow,
   inspectRows,
+  type RowUpserter,
   storeChecksum,
   type ViewChecksum,
 } from '../../src/online/index.ts';
@@ -55,7 +67,7 @@ export const SOURCE = topicSource({
 
 const user = entity({ name: 'user', joinKeys: { user: 'string' } });
 
-/** One view without grace, one with some, one that is not online. */
+/** A view without grace, one with some, one that is not online, and one of windows, which add up. */
 const VIEWS = [
   featureView({ name: 'newest', entities: [user], source: SOURCE, schema: { amount: 'int32' } }),
   featureView({
@@ -71,6 +83,18 @@ const VIEWS = [
     source: SOURCE,
     schema: { amount: 'int32' },
     online: false,
+  }),
+  windowedFeatureView({
+    name: 'sums',
+    entities: [user],
+    source: SOURCE,
+    grace: '5ms',
+    aggregations: [
+      { function: 'count', window: lifetime() },
+      { column: 'amount', function: 'sum', window: tumbling('10ms') },
+      { column: 'amount', function: lastN(3), window: sliding('20ms', { every: '1ms' }) },
+      { column: 'amount', function: 'mean', window: session('2ms') },
+    ],
   }),
 ] as unknown as readonly FeatureView[];
 
@@ -117,6 +141,8 @@ export class Bench implements AsyncDisposable {
   readonly directory: string;
   readonly #duckdb: Duckdb;
   cutPolicy: CutPolicy = NO_CUT;
+  /** Offsets of the rows that were given to the newest rows of the first view. */
+  readonly upserted: number[] = [];
   #kv = new DurableKv();
   readonly #files = new DurableFiles();
 
@@ -173,8 +199,9 @@ export class Bench implements AsyncDisposable {
     const views = [];
     for (const view of VIEWS) {
       const upserter = view.online
-        ? await createRowUpserter({ state, view, sourceId, layout, partitions })
+        ? await createUpserter({ state, view, sourceId, layout, partitions })
         : null;
+      if (view === VIEWS[0] && upserter !== null) this.#watch(upserter);
       views.push({ view, upserter });
     }
     return new PartitionTask({
@@ -188,6 +215,14 @@ export class Bench implements AsyncDisposable {
       deadLetterTopic: DEAD_LETTERS,
       clock: this.clock,
     });
+  }
+
+  #watch(upserter: RowUpserter): void {
+    const upsert = upserter.upsert.bind(upserter);
+    upserter.upsert = (rows, from, into) => {
+      this.upserted.push(...rows.offsets.subarray(0, rows.count));
+      return upsert(rows, from, into);
+    };
   }
 
   /** Batches of a partition of so many records each, from an offset on. */

@@ -85,6 +85,10 @@ describe(`an engine that nothing stops (seed ${SEED})`, () => {
     expect(undisturbed.online['offline']).toEqual([]);
   });
 
+  it('keeps windows, too', () => {
+    expect(Object.keys(undisturbed.checksum)).toEqual(['newest', 'patient', 'sums']);
+  });
+
   it('writes every row to history, with its lateness', () => {
     const found = undisturbed.history.map((row) => ({
       user: row['user'],
@@ -104,7 +108,7 @@ describe(`an engine that nothing stops (seed ${SEED})`, () => {
   it('sends every other record to the dead letters, once and in order', () => {
     const offsets = undisturbed.deadLetters.map(({ headers }) => Number(headers['freshet-offset']));
     expect(offsets).toEqual(expectedRejects(RECORDS));
-    expect(offsets.length).toBeGreaterThan(3);
+    expect(offsets.length).toBeGreaterThan(0);
   });
 
   it('counts each record once, and late rows by the grace of their view', () => {
@@ -114,7 +118,12 @@ describe(`an engine that nothing stops (seed ${SEED})`, () => {
     expect(undisturbed.positions[0]!.counters).toEqual({
       rows: rows.length,
       rejected: RECORDS.length - rows.length,
-      late: { newest: behind(0), patient: behind(10_000), offline: behind(0) },
+      late: {
+        newest: behind(0),
+        patient: behind(10_000),
+        offline: behind(0),
+        sums: behind(5_000),
+      },
     });
     expect(behind(10_000)).toBeGreaterThan(0);
   });

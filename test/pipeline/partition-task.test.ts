@@ -74,6 +74,7 @@ describe('reading again', () => {
     const task = await bench.task(running, TP);
     await processAll(task, 25);
     await task.seal();
+    expect(bench.upserted).toEqual([...Array(25).keys()]);
     const { history, positions } = await bench.outcome();
     expect(positions[0]).toMatchObject({ applied: 25, counters: { rows: 25 } });
     expect(history).toHaveLength(25);
@@ -106,7 +107,12 @@ describe('lateness', () => {
     const running = await ran(2, 99);
     await processAll(await bench.task(running, TP), 5);
     const { positions, history } = await bench.outcome();
-    expect(positions[0]!.counters.late).toEqual({ newest: 3, patient: 1, offline: 3 });
+    expect(positions[0]!.counters.late).toEqual({
+      newest: 3,
+      patient: 1,
+      offline: 3,
+      sums: 2,
+    });
     expect(history).toEqual([]);
   });
 
