@@ -4,7 +4,7 @@
  *
  * ```
  * key   := state key, space BACKFILL of the batch source, partition 0 | viewId u16
- * value := JSON { version, intervals: [{ startUs, endUs }], files: { path: mark } }
+ * value := JSON { version, intervals: [{ startUs, endUs }], redo: [{ startUs, endUs }], files: { path: mark } }
  * ```
  */
 import { FreshetError } from '../errors.ts';
@@ -14,6 +14,8 @@ import { entityStateKey, SPACE, type StateStore } from '../state/index.ts';
 export interface BackfillRecord {
   /** Ranges of event time, in order, apart from one another. */
   readonly intervals: readonly MaterializationInterval[];
+  /** Ranges whose rows were deleted to be read again, until they are. */
+  readonly redo: readonly MaterializationInterval[];
   /** Marks by path of the files as they were read: a file that has another mark is read again. */
   readonly files: Readonly<Record<string, string>>;
 }
@@ -25,7 +27,7 @@ export interface MaterializationInterval {
 }
 
 const VERSION = 1;
-const NOTHING: BackfillRecord = { intervals: [], files: {} };
+const NOTHING: BackfillRecord = { intervals: [], redo: [], files: {} };
 const NO_ENTITY_KEY = new Uint8Array(0);
 
 export interface BackfillPlace {
@@ -50,7 +52,7 @@ export async function readBackfill(
     const what = `a backfill record has version ${value.version}, not ${VERSION}`;
     throw new FreshetError('STORE_VERSION', what);
   }
-  return { intervals: value.intervals, files: value.files };
+  return { intervals: value.intervals, redo: value.redo, files: value.files };
 }
 
 export function putBackfill(batch: KvBatch, place: BackfillPlace, record: BackfillRecord): void {

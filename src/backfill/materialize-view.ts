@@ -18,7 +18,7 @@ import { FreshetError, toFreshetError } from '../errors.ts';
 import { KvBatch } from '../kv/index.ts';
 import { createUpserter } from '../online/index.ts';
 import { type ParquetRelation, parquetRelation, streamBatches } from '../segment/index.ts';
-import { deleteViewState, type StateStore } from '../state/index.ts';
+import { deletePartitionOfView, type StateStore } from '../state/index.ts';
 import {
   type BackfillPlace,
   type BackfillRecord,
@@ -26,8 +26,8 @@ import {
   putBackfill,
   readBackfill,
 } from './backfill-record.ts';
-import { addInterval } from './intervals.ts';
-import { type BackfillMode, type BackfillPlan, planBackfill } from './plan-backfill.ts';
+import { addInterval, uncovered } from './intervals.ts';
+import { type BackfillMode, type BackfillPlan, beginAgain, planBackfill } from './plan-backfill.ts';
 
 export interface MaterializeViewOptions {
   readonly state: StateStore;
@@ -38,6 +38,8 @@ export interface MaterializeViewOptions {
   readonly baseDirectory: string;
   readonly requested: MaterializationInterval;
   readonly mode: BackfillMode;
+  /** Rows in about one slice. Default 250,000; 50,000 for windows, which hold a slice in memory. */
+  readonly sliceRowsMax?: number;
   readonly onProgress?: (progress: BackfillProgress) => void;
 }
 
@@ -120,7 +122,7 @@ class BackfillRun {
     for (const range of plan.missing) {
       const measured = await this.#measure(this.#relation, range);
       this.#rowsTotal += measured.rows;
-      slices.push(...slicesOf(range, measured, this.#sliceRows));
+      slices.push(...slicesOf(range, measured, this.#sliceRowsMax));
     }
     for (const range of plan.again) {
       await this.#options.state.kv.write(await this.#load(changed, range));
@@ -129,26 +131,29 @@ class BackfillRun {
     for (const slice of slices) {
       const rows = await this.#load(this.#relation, slice);
       const intervals = addInterval(this.#record.intervals, slice);
-      await this.#note({ ...this.#record, intervals }, rows);
+      const redo = this.#record.redo.filter((range) => uncovered(range, intervals).length > 0);
+      await this.#note({ ...this.#record, intervals, redo }, rows);
     }
     const { intervals } = this.#record;
     const rows = { rowsRead: this.#rowsRead, rowsWritten: this.#rowsWritten };
     return { view: view.name, ...rows, intervals };
   }
 
-  /** What is to be done; a windowed view that must begin again has nothing done. */
+  /** What is to be done. A windowed view that must begin again has nothing done, in one write. */
   async #plan(files: Readonly<Record<string, string>>): Promise<BackfillPlan> {
-    const { requested, mode, view, state } = this.#options;
+    const { requested, mode, view } = this.#options;
     const plan = planBackfill(this.#record, files, requested, mode);
     if (view.windowing === null || plan.again.length === 0) return plan;
-    await deleteViewState(state, view.name, this.#place.sourceId);
-    const missing = [...plan.again, ...plan.missing];
-    this.#record = { intervals: [], files: {} };
-    return { again: [], changedFiles: plan.changedFiles, missing };
+    const { sourceId, viewId } = this.#place;
+    const deletion = new KvBatch();
+    deletePartitionOfView({ sourceId, partition: 0 }, viewId, deletion);
+    await this.#note(beginAgain(this.#record), deletion);
+    return planBackfill(this.#record, files, requested, mode);
   }
 
-  get #sliceRows(): number {
-    return this.#options.view.windowing === null ? SLICE_ROWS : WINDOW_SLICE_ROWS;
+  get #sliceRowsMax(): number {
+    const { view, sliceRowsMax } = this.#options;
+    return sliceRowsMax ?? (view.windowing === null ? SLICE_ROWS : WINDOW_SLICE_ROWS);
   }
 
   /** Puts the rows of a range; what was not written on the way is in the returned batch. */

@@ -1,13 +1,13 @@
 import type { BackfillRecord, MaterializationInterval } from './backfill-record.ts';
-import { uncovered } from './intervals.ts';
+import { addInterval, uncovered } from './intervals.ts';
 
 /** What to read, in this order. */
 export interface BackfillPlan {
   /** Ranges that are done already, to be read again from the files that changed since. */
   readonly again: readonly MaterializationInterval[];
-  /** Files that are new or have another mark than when they were read. */
+  /** Files that are new, have another mark, or have a higher number than when they were read. */
   readonly changedFiles: readonly string[];
-  /** Ranges to read from all files. */
+  /** Ranges to read from all files, apart from one another. */
   readonly missing: readonly MaterializationInterval[];
 }
 
@@ -17,6 +17,9 @@ export type BackfillMode = 'range' | 'incremental';
 /**
  * A row may be written to history long after its event time. Feast's incremental run starts where
  * the last one ended and never sees it; here a changed file is read again over what was done.
+ *
+ * Where rows have equal times the number of their file decides, and a new file moves those behind
+ * it: they are read again, too, so that their rows are stored under the number that a join gives them.
  */
 export function planBackfill(
   record: BackfillRecord,
@@ -24,15 +27,31 @@ export function planBackfill(
   requested: MaterializationInterval,
   mode: BackfillMode,
 ): BackfillPlan {
-  const changedFiles = Object.keys(files).filter((path) => files[path] !== record.files[path]);
-  const lastEndUs = record.intervals.at(-1)?.endUs;
-  const range =
-    mode === 'incremental' && lastEndUs !== undefined
-      ? { startUs: lastEndUs + 1, endUs: requested.endUs }
-      : requested;
+  const numberBefore = new Map(Object.keys(record.files).map((path, number) => [path, number]));
+  const changedFiles = Object.keys(files).filter(
+    (path, number) =>
+      files[path] !== record.files[path] || number > (numberBefore.get(path) as number),
+  );
+  const wanted = record.redo.reduce(addInterval, [] as readonly MaterializationInterval[]);
+  const lastEndUs = [...record.intervals, ...wanted].reduce(
+    (last, { endUs }) => Math.max(last, endUs),
+    Number.NEGATIVE_INFINITY,
+  );
+  const startUs =
+    mode === 'incremental' && lastEndUs > Number.NEGATIVE_INFINITY
+      ? lastEndUs + 1
+      : requested.startUs;
+  const range = { startUs, endUs: requested.endUs };
+  const all = range.startUs > range.endUs ? wanted : addInterval(wanted, range);
   return {
     again: changedFiles.length === 0 ? [] : record.intervals,
     changedFiles,
-    missing: range.startUs > range.endUs ? [] : uncovered(range, record.intervals),
+    missing: all.flatMap((interval) => uncovered(interval, record.intervals)),
   };
+}
+
+/** The record of a view whose rows are deleted: what was done is to be done again. */
+export function beginAgain(record: BackfillRecord): BackfillRecord {
+  const redo = record.intervals.reduce(addInterval, record.redo);
+  return { intervals: [], redo, files: {} };
 }

@@ -22,6 +22,7 @@ export async function writeRows(
   rows: readonly InputRow[],
   nowUs: number,
 ): Promise<void> {
+  if (rows.length === 0) return;
   const present = new Set(rows.flatMap((row) => Object.keys(row)));
   const schema = Object.fromEntries(
     Object.entries(source.schema).filter(([name]) => present.has(name)),

@@ -49,24 +49,26 @@ export async function statePartitions(
 /** Where the state of a view is: what was materialized of it, newest rows, or windows. */
 const VIEW_SPACES = [SPACE.backfill, SPACE.row, SPACE.head, SPACE.tiles];
 
-/** Deletes all that is stored of a view, or of its rows of one source, in one write. No upserter of the view may be open. */
-export async function deleteViewState(
-  state: StateStore,
-  viewName: string,
-  onlySourceId?: number,
-): Promise<void> {
+/** Deletes all that is stored of a view in one write. No upserter of the view may be open. */
+export async function deleteViewState(state: StateStore, viewName: string): Promise<void> {
   const viewId = state.dictionary.viewId(viewName);
   if (viewId === undefined) return;
   const batch = new KvBatch();
-  for (const { sourceId, partition } of await statePartitions(state.kv)) {
-    if (onlySourceId !== undefined && sourceId !== onlySourceId) continue;
-    for (const space of VIEW_SPACES) {
-      const { gte, lt } = viewRange(sourceId, partition, space, viewId);
-      batch.deleteRange(gte, lt);
-    }
-  }
-  if (onlySourceId === undefined) state.homes.forget(viewId, batch);
+  for (const place of await statePartitions(state.kv)) deletePartitionOfView(place, viewId, batch);
+  state.homes.forget(viewId, batch);
   await state.kv.write(batch);
+}
+
+/** Puts into a batch that all of a view in one partition is deleted; what follows there stays. */
+export function deletePartitionOfView(
+  { sourceId, partition }: { readonly sourceId: number; readonly partition: number },
+  viewId: number,
+  into: KvBatch,
+): void {
+  for (const space of VIEW_SPACES) {
+    const { gte, lt } = viewRange(sourceId, partition, space, viewId);
+    into.deleteRange(gte, lt);
+  }
 }
 
 /** The range of one view's keys in a space of a partition. */
