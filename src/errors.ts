@@ -97,7 +97,6 @@ export const ERROR_TABLE = {
   FEATURE_VIEW_NOT_FOUND: request('`freshet list views` shows the applied views.'),
   FEATURE_NOT_FOUND: request('`freshet describe <view>` shows the features of a view.'),
   FEATURE_SERVICE_NOT_FOUND: request('`freshet list services` shows the applied services.'),
-  ENTITY_NOT_FOUND: request('`freshet list entities` shows the applied entities.'),
   SOURCE_NOT_FOUND: request('`freshet list sources` shows the applied sources.'),
   PUSH_SOURCE_NOT_FOUND: request('`freshet list sources` shows the applied sources.'),
   FEATURE_NAME_COLLISION: request(
@@ -165,6 +164,9 @@ export const ERROR_TABLE = {
   ),
   SEGMENT_CORRUPT: process_(
     'Restore the segment from a backup, or rebuild it with `freshet replay`.',
+  ),
+  VERIFY_FAILED: request(
+    'See `freshet status` for gaps and late rows; rebuild with `freshet replay --from earliest`, and report it if values still differ.',
   ),
   DISK_FAILED: process_('Check that the folder exists and can be read and written.', true),
   DISK_FULL: process_('Free disk space and start again; nothing was lost.', true),

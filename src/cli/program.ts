@@ -9,6 +9,7 @@ import { loadCommands } from './commands/load.ts';
 import { readCommands } from './commands/read.ts';
 import { replayCommands } from './commands/replay.ts';
 import { repositoryCommands } from './commands/repository.ts';
+import { verifyCommands } from './commands/verify.ts';
 import { type Bind, binder, type MakeOutput } from './context.ts';
 
 const COMMANDS: readonly ((program: Command, bind: Bind) => void)[] = [
@@ -18,6 +19,7 @@ const COMMANDS: readonly ((program: Command, bind: Bind) => void)[] = [
   engineCommands,
   readCommands,
   replayCommands,
+  verifyCommands,
   inspectCommands,
   deadLetterCommands,
   devCommands,

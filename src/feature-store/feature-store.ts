@@ -18,7 +18,12 @@ import {
   type TopicSource,
 } from '../definition/index.ts';
 import { FreshetError } from '../errors.ts';
-import { createHistoricalReader, createRowsOf, type HistoricalReader } from '../join/index.ts';
+import {
+  createHistoricalReader,
+  createRowsOf,
+  type HistoricalReader,
+  type RowsOf,
+} from '../join/index.ts';
 import { inspectRows, storeChecksum, type ViewChecksum } from '../online/index.ts';
 import type { Materializer } from '../pipeline/index.ts';
 import { createFeatureProducer, type FeatureProducer } from '../producer/index.ts';
@@ -51,6 +56,7 @@ import { requireTopicSource, requireView } from './require.ts';
 import { Resources } from './resources.ts';
 import { type EngineOptions, startEngine } from './start-engine.ts';
 import { type SourceStatus, storedStatus } from './status.ts';
+import { type VerifyOptions, type VerifyResult, verify } from './verify.ts';
 
 export interface FeatureStoreOptions {
   /** The feature repository. */
@@ -263,6 +269,16 @@ export class FeatureStore implements AsyncDisposable {
     return replay(this.#resources, this.#catalog, options);
   }
 
+  /** Compares what is served with what the segments give. */
+  async verify(options: VerifyOptions = {}): Promise<VerifyResult> {
+    const duckdb = await this.#resources.duckdb();
+    const state = await this.#resources.stateToRead();
+    const nowUs = this.#resources.clock.nowMs() * US_PER_MS;
+    const [serving, reader] = [await this.#openServing(), await this.#openReader()];
+    const sqlRows = { duckdb, rowsOf: await this.#rowsOf() };
+    return verify({ state, catalog: this.#catalog, serving, reader, sqlRows, nowUs }, options);
+  }
+
   /** Rejected records, and sending mended ones again. */
   get deadLetters(): DeadLetters {
     return new DeadLetters(this.#resources);
@@ -324,18 +340,20 @@ export class FeatureStore implements AsyncDisposable {
   }
 
   async #openReader(): Promise<HistoricalReader> {
-    const duckdb = await this.#resources.duckdb();
-    const { repoDir, offlineStore } = this.config;
     return createHistoricalReader({
-      duckdb,
+      duckdb: await this.#resources.duckdb(),
       catalog: this.#catalog,
       clock: this.#resources.clock,
-      rowsOf: createRowsOf({
-        duckdb,
-        baseDirectory: repoDir,
-        segmentDirectory: offlineStore.path,
-        segmentsOf: (source) => this.#segmentsOf(source),
-      }),
+      rowsOf: await this.#rowsOf(),
+    });
+  }
+
+  async #rowsOf(): Promise<RowsOf> {
+    return createRowsOf({
+      duckdb: await this.#resources.duckdb(),
+      baseDirectory: this.config.repoDir,
+      segmentDirectory: this.config.offlineStore.path,
+      segmentsOf: (source) => this.#segmentsOf(source),
     });
   }
 

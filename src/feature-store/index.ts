@@ -4,3 +4,4 @@ export type { MaterializeRange, MaterializeUntil } from './materialization.ts';
 export type { ReplayOptions, ReplayProgress, ReplayResult } from './replay.ts';
 export type { EngineOptions } from './start-engine.ts';
 export type { SegmentTotals, SourceStatus } from './status.ts';
+export type { Difference, VerifyOptions, VerifyResult, ViewVerification } from './verify.ts';

@@ -1,4 +1,5 @@
 export { createUpserter } from './create-upserter.ts';
+export { entityKeys } from './entity-keys.ts';
 export { type InspectedRow, inspectRows } from './inspect-rows.ts';
 export { OnlineReader } from './online-reader.ts';
 export {
