@@ -14,7 +14,14 @@ import {
   featureView,
   parquetSource,
 } from '../../src/definition/index.ts';
-import { type Duckdb, openDuckdb, quoteLiteral } from '../../src/duckdb/index.ts';
+import {
+  type Duckdb,
+  fieldTypeToSql,
+  openDuckdb,
+  quoteIdentifier,
+  quoteLiteral,
+} from '../../src/duckdb/index.ts';
+import type { FreshetError } from '../../src/errors.ts';
 import { type InspectedRow, inspectRows } from '../../src/online/index.ts';
 import { openStateStore, type StateStore } from '../../src/state/index.ts';
 import { openTestKv } from '../state/test-store.ts';
@@ -73,10 +80,15 @@ export class BackfillBench implements AsyncDisposable {
     });
     const tuples = values.length === 0 ? '(NULL, NULL, NULL, NULL)' : values.join(', ');
     const path = quoteLiteral(join(this.directory, folder, `${name}.parquet`));
+    const columns = Object.entries(SOURCE.schema).map(
+      ([name, type]) =>
+        `CAST(${quoteIdentifier(name)} AS ${fieldTypeToSql(type)}) AS ${quoteIdentifier(name)}`,
+    );
+    const names = Object.keys(SOURCE.schema).map(quoteIdentifier).join(', ');
+    const where = values.length === 0 ? ' WHERE FALSE' : '';
     await this.duckdb.run(
-      `COPY (SELECT "user"::VARCHAR AS "user", at::TIMESTAMP AS at, made::TIMESTAMP AS made, ` +
-        `amount::BIGINT AS amount FROM (VALUES ${tuples}) rows("user", at, made, amount)` +
-        `${values.length === 0 ? ' WHERE FALSE' : ''}) TO ${path} (FORMAT parquet)`,
+      `COPY (SELECT ${columns.join(', ')} FROM (VALUES ${tuples}) rows(${names})${where}) ` +
+        `TO ${path} (FORMAT parquet)`,
     );
   }
 
@@ -135,4 +147,29 @@ function amountOf({ features }: InspectedRow): unknown {
 
 function timeSql(us: number | null): string {
   return us === null ? 'NULL' : `make_timestamp(${T0 + us})`;
+}
+
+/** What an attempt fails with. @throws Error when it does not fail */
+export async function failure(attempt: Promise<unknown>): Promise<FreshetError> {
+  return attempt.then(
+    () => {
+      throw new Error('it did not fail');
+    },
+    (thrown) => thrown,
+  );
+}
+
+/** So many rows of five users, a second apart; each user's last is the newest. */
+export function rowsOf(count: number, from = 0): HistoryRow[] {
+  return Array.from({ length: count }, (_, i) => ({
+    user: `u${(from + i) % 5}`,
+    at: (from + i) * 1_000_000,
+    amount: from + i,
+  }));
+}
+
+/** Runs with a bench of its own. */
+export async function withBench(work: (bench: BackfillBench) => Promise<void>): Promise<void> {
+  await using bench = await BackfillBench.open();
+  await work(bench);
 }
