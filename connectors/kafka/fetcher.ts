@@ -29,7 +29,7 @@ export interface FetcherOptions {
 }
 
 const FETCH_BYTES_MAX = 32 * 1024 * 1024;
-/** Failures in a row before a poll throws; each is followed by a longer wait. */
+/** Failures of a partition in a row before a poll throws; each is followed by a longer wait. */
 const FAILURES_MAX = 4;
 const WAIT_MS_MIN = 50;
 /** Errors of a partition after which its leader is asked for again. */
@@ -54,8 +54,6 @@ export class Fetcher {
   readonly #partitions = new Map<string, PartitionCursor>();
   readonly #fetching = new Set<number>();
   #isPreparing = false;
-  #failures = 0;
-  #failure: unknown = null;
   #isClosed = false;
 
   constructor(options: FetcherOptions) {
@@ -103,60 +101,58 @@ export class Fetcher {
    */
   take(options: PollOptions): LogBatch[] {
     const active = [...this.#partitions.values()].filter(({ isPaused }) => !isPaused);
-    const failure = this.#takeFailure(active);
-    if (failure !== null) throw failure;
+    const failed = active.find(({ error }) => error !== null);
+    if (failed !== undefined) throw this.#takeError(failed);
     const batches = active.flatMap((partition) => partition.take(options) ?? []);
     this.#fetchOn();
     return batches;
   }
 
-  #takeFailure(active: readonly PartitionCursor[]): unknown {
-    if (this.#failure !== null) {
-      const failure = this.#failure;
-      this.#failure = null;
-      this.#failures = 0;
-      return failure;
-    }
-    const failed = active.find(({ error }) => error !== null);
-    if (failed === undefined) return null;
+  /** The next poll asks again; a broker that is away is told once for all its partitions. */
+  #takeError(failed: PartitionCursor): unknown {
     const { error } = failed;
-    failed.error = null; // the next poll asks again
+    failed.error = null;
+    if (!isTransient(error)) return error;
+    for (const other of this.#partitions.values()) {
+      if (isTransient(other.error)) other.error = null;
+    }
     return error;
   }
 
   #fetchOn(): void {
     if (this.#isPreparing || this.#isClosed) return;
-    const wanting = this.#wanting();
+    const wanting = [...this.#partitions.values()].filter((partition) => partition.isWanting);
     if (wanting.length === 0) return;
     this.#isPreparing = true;
-    this.#start(wanting)
-      .catch((thrown: unknown) => this.#failed(thrown, wanting))
-      .finally(() => {
-        this.#isPreparing = false;
-      });
+    void this.#start(wanting).then((hasFailed) => {
+      this.#isPreparing = false;
+      // Whatever was started says itself when it is done.
+      if (hasFailed) this.#options.signal.notify();
+    });
   }
 
-  #wanting(): PartitionCursor[] {
-    return [...this.#partitions.values()].filter((partition) => partition.isWanting);
-  }
-
-  async #start(wanting: readonly PartitionCursor[]): Promise<void> {
-    const { cluster } = this.#options;
-    const byName = new Map(wanting.map((each) => [topicPartitionName(each.tp), each]));
-    const byLeader = await cluster.byLeader(wanting.map(({ tp }) => tp));
-    for (const { nodeId, partitions } of byLeader) {
+  /** True when a partition has no leader now. */
+  async #start(wanting: readonly PartitionCursor[]): Promise<boolean> {
+    const byLeader = new Map<number, PartitionCursor[]>();
+    let failing: Promise<void> | null = null;
+    for (const partition of wanting) {
+      try {
+        const nodeId = await this.#options.cluster.leaderOf(partition.tp);
+        byLeader.set(nodeId, [...(byLeader.get(nodeId) ?? []), partition]);
+      } catch (thrown) {
+        failing = this.#failed(thrown, [partition]);
+      }
+    }
+    for (const [nodeId, partitions] of byLeader) {
       // A fetch under way says when it is done, and the next one starts from there.
       if (this.#fetching.has(nodeId)) continue;
       this.#fetching.add(nodeId);
-      const list = partitions.map((tp) => byName.get(topicPartitionName(tp)) as PartitionCursor);
-      this.#fetch(nodeId, list).then(
-        () => this.#ended(nodeId),
-        async (thrown: unknown) => {
-          await this.#failed(thrown, list);
-          this.#ended(nodeId);
-        },
-      );
+      this.#fetch(nodeId, partitions)
+        .catch((thrown: unknown) => this.#failed(thrown, partitions))
+        .finally(() => this.#ended(nodeId));
     }
+    await failing;
+    return failing !== null;
   }
 
   #ended(nodeId: number): void {
@@ -178,12 +174,12 @@ export class Fetcher {
         partitionMaxBytes: partitionBytesMax,
       }),
     );
-    this.#failures = 0;
     const byName = new Map(partitions.map((each) => [topicPartitionName(each.tp), each]));
     let isStale = false;
     for (const answer of fetched) {
       const partition = byName.get(topicPartitionName(answer));
       if (partition === undefined || !this.#isCurrent(partition)) continue;
+      partition.failures = 0;
       if (await this.#accept(partition, answer)) isStale = true;
     }
     if (!isStale) return;
@@ -229,18 +225,17 @@ export class Fetcher {
   /** Waits, so that what fails at once is not tried in a tight loop. */
   async #failed(thrown: unknown, partitions: readonly PartitionCursor[]): Promise<void> {
     if (this.#isClosed) return;
-    if (isTransient(thrown)) {
-      this.#options.cluster.forget();
-      this.#failures++;
-      if (this.#failures >= FAILURES_MAX) this.#failure = toLogError(thrown);
-      else await sleep(WAIT_MS_MIN * 2 ** this.#failures);
-    } else {
-      const error = toLogError(thrown);
-      const { topic } = error instanceof FreshetError ? error.where : {};
-      const concerned = partitions.filter(({ tp }) => topic === undefined || tp.topic === topic);
-      for (const partition of concerned) partition.error = error;
+    const mayPass = isTransient(thrown);
+    let failures = 0;
+    for (const partition of partitions) {
+      failures = Math.max(failures, ++partition.failures);
+      if (mayPass && partition.failures < FAILURES_MAX) continue;
+      partition.failures = 0;
+      partition.error = withPlace(thrown, partition.tp, partition.offset);
     }
-    this.#options.signal.notify();
+    if (!mayPass) return;
+    this.#options.cluster.forget();
+    await sleep(WAIT_MS_MIN * 2 ** Math.min(failures, FAILURES_MAX));
   }
 }
 

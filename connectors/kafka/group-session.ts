@@ -15,6 +15,8 @@ import type { Broker, GroupMemberMetadata } from './kafkajs-internals.ts';
 export interface GroupSessionOptions {
   /** Of this session alone: a join is answered when all members have joined, and holds what follows. */
   readonly cluster: KafkaCluster;
+  /** Of the log: what must not wait behind a join goes here. */
+  readonly shared: KafkaCluster;
   readonly group: string;
   readonly topics: readonly string[];
   readonly sessionTimeoutMs: number;
@@ -27,6 +29,8 @@ export interface GroupSessionOptions {
 }
 
 const RETRY_MS = 200;
+/** How often the member that assigns looks for new partitions. */
+const PARTITIONS_CHECK_MS = 60_000;
 const JOIN_AGAIN = ['REBALANCE_IN_PROGRESS', 'ILLEGAL_GENERATION'];
 const LOST = ['UNKNOWN_MEMBER_ID', 'FENCED_INSTANCE_ID'];
 
@@ -45,6 +49,9 @@ export class GroupSession {
   #wake: AbortController = new AbortController();
   #isStale = false;
   #isJoining = false;
+  /** Partitions of each topic when this member last assigned them; empty while another does. */
+  #planned: ReadonlyMap<string, number> = new Map();
+  #uncheckedMs = 0;
   #running: Promise<void> = Promise.resolve();
 
   private constructor(options: GroupSessionOptions) {
@@ -101,10 +108,10 @@ export class GroupSession {
     if (this.#closing.signal.aborted) return;
     this.#closing.abort();
     this.#wake.abort();
-    const { cluster, group } = this.#options;
+    const { cluster, shared, group } = this.#options;
     try {
-      const coordinator = await cluster.coordinatorOf(group);
-      // Others need not wait for the session to time out.
+      const coordinator = await shared.coordinatorOf(group);
+      // Others need not wait for the session to time out, and a join under way is answered.
       await coordinator.leaveGroup({ groupId: group, memberId: this.#memberId });
     } catch (thrown) {
       // The group notices by itself when the coordinator cannot be told.
@@ -121,7 +128,9 @@ export class GroupSession {
       try {
         if (this.#isStale) await this.#join();
         await this.#pause(this.#options.heartbeatMs);
-        if (!this.#isStale && !this.#closing.signal.aborted) await this.#heartbeat();
+        if (this.#isStale || this.#closing.signal.aborted) continue;
+        await this.#heartbeat();
+        await this.#checkPartitions();
       } catch (thrown) {
         if (this.#closing.signal.aborted) return;
         await this.#recover(thrown);
@@ -163,6 +172,18 @@ export class GroupSession {
     });
   }
 
+  /** Partitions that were added to a topic belong to nobody until the group assigns again. */
+  async #checkPartitions(): Promise<void> {
+    const { cluster, heartbeatMs } = this.#options;
+    this.#uncheckedMs += heartbeatMs;
+    if (this.#uncheckedMs < PARTITIONS_CHECK_MS) return;
+    this.#uncheckedMs = 0;
+    cluster.forget();
+    for (const [topic, count] of this.#planned) {
+      if ((await cluster.partitionsOf(topic)) !== count) this.#isStale = true;
+    }
+  }
+
   async #join(): Promise<void> {
     this.#isJoining = true;
     try {
@@ -202,6 +223,7 @@ export class GroupSession {
     });
     this.#memberId = joined.memberId;
     const { generationId, memberId, leaderId, members } = joined;
+    this.#planned = new Map();
     const groupAssignment = leaderId === memberId ? await this.#plan(members) : [];
     const request = { groupId: group, generationId, memberId, groupAssignment };
     const { memberAssignment } = await coordinator.syncGroup(request);
@@ -219,10 +241,14 @@ export class GroupSession {
       ...decodeSubscription(memberMetadata),
     }));
     const partitions: TopicPartition[] = [];
+    const counts = new Map<string, number>();
+    cluster.forget();
     for (const topic of new Set(members.flatMap(({ topics }) => topics))) {
       const count = await cluster.partitionsOf(topic);
+      counts.set(topic, count);
       for (let partition = 0; partition < count; partition++) partitions.push({ topic, partition });
     }
+    this.#planned = counts;
     const planned = assignPartitions(members, partitions);
     return [...planned].map(([memberId, tps]) => ({
       memberId,

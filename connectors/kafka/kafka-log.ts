@@ -128,6 +128,7 @@ class KafkaLog implements Log {
         GroupSession.join({
           ...hooks,
           cluster: new KafkaCluster(this.#connection),
+          shared: this.#cluster,
           group,
           topics,
           sessionTimeoutMs: this.#options.sessionTimeoutMs ?? 30_000,

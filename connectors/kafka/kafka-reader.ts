@@ -51,6 +51,10 @@ export class KafkaReader implements LogReader {
       onLost: () => this.#lose(),
     });
     this.#group = { membership, session };
+    if (this.#closing.signal.aborted) {
+      await session.close();
+      throw new FreshetError('STORE_CLOSED', 'the reader of the log was closed while it joined');
+    }
     await this.#settle();
   }
 

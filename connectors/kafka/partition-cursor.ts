@@ -11,6 +11,8 @@ export class PartitionCursor {
   offset: number;
   isPaused = false;
   error: unknown = null;
+  /** Of its fetches, one after the other. */
+  failures = 0;
   #fetched: FetchedRecords | null = null;
   #taken = 0;
   #highWatermark = 0;

@@ -171,12 +171,18 @@ export function logReadingSuite(under: LogUnderTest): void {
         { topic, partition: 0, offset: 5 },
         { topic, partition: 1, offset: 0 },
       ]);
-      await expect(reader.poll({ waitMs: WAIT_MS })).rejects.toMatchObject({
+      const values: unknown[] = [];
+      const readOn = async (): Promise<void> => {
+        // What comes of others before the error is delivered.
+        while (true) values.push(...valuesOf(await take(reader, 1)));
+      };
+      await expect(readOn()).rejects.toMatchObject({
         code: 'OFFSET_RESET',
         where: { topic, partition: 0, offset: 5 },
       });
       reader.pause([{ topic, partition: 0 }]);
-      expect(valuesOf(await take(reader, 1))).toEqual(['a']);
+      if (values.length === 0) values.push(...valuesOf(await take(reader, 1)));
+      expect(values).toEqual(['a']);
     });
 
     it('fail when their topic is deleted', async () => {

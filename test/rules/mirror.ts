@@ -20,6 +20,102 @@ export const sharedTests: readonly Shared[] = [
     because: 'the suite of all logs asks for what its parts do together',
   },
   {
+    test: 'test/kafka/broker/kafka-log.test.ts',
+    covers: ['connectors/kafka/'],
+    because: 'only a broker says whether its requests are right; what needs none has its own test',
+  },
+  {
+    test: 'test/kafka/broker/own-broker.test.ts',
+    covers: ['connectors/kafka-dev/dev-kafka.ts'],
+    because: 'it starts the broker, restarts it and kills it',
+  },
+  {
+    test: 'test/schema-registry/http-schema-registry.test.ts',
+    covers: ['connectors/schema-registry/registry-routes.ts'],
+    because: 'the client and the server are tested on each other',
+  },
+  {
+    test: 'test/schema-registry/embedded-schema-registry.test.ts',
+    covers: ['connectors/schema-registry/registry-file.ts'],
+    because: 'a file is right when the registry reads it back',
+  },
+  {
+    test: 'test/codec/avro-decoder.test.ts',
+    covers: [
+      'src/codec/avro-cursor.ts',
+      'src/codec/avro-reader.ts',
+      'src/codec/avro-skipper.ts',
+      'src/codec/avro-type.ts',
+      'src/codec/row-batch-builder.ts',
+    ],
+    because: 'bytes are read right when the rows are',
+  },
+  {
+    test: 'test/codec/row-encoder.test.ts',
+    covers: ['src/codec/avro-output.ts'],
+    because: 'bytes are written right when a reader agrees',
+  },
+  {
+    test: 'test/golden/row-value.test.ts',
+    covers: ['src/core/bytes.ts'],
+    because: 'it writes every kind of value and reads it back',
+  },
+  {
+    test: 'test/definition/catalog.test.ts',
+    covers: [
+      'src/definition/entity.ts',
+      'src/definition/feature-view.ts',
+      'src/definition/on-demand-feature-view.ts',
+      'src/definition/projection.ts',
+      'src/definition/source.ts',
+    ],
+    because: 'definitions are checked one by one and against each other there',
+  },
+  {
+    test: 'test/types/windowed-feature-view.test.ts',
+    covers: [
+      'src/definition/aggregation-spec.ts',
+      'src/definition/window-spec.ts',
+      'src/definition/windowed-feature-view.ts',
+    ],
+    because: 'names, types and errors of windows and aggregations are one definition',
+  },
+  {
+    test: 'test/kv/rocksdb-native.test.ts',
+    covers: [
+      'src/kv/driven-store.ts',
+      'src/kv/kv-store.ts',
+      'src/kv/rocksdb-native-driver.ts',
+      'src/kv/store-folder.ts',
+    ],
+    because: 'the suite of all stores runs on it',
+  },
+  {
+    test: 'test/kv/rocksdb.test.ts',
+    covers: ['src/kv/rocksdb-driver.ts'],
+    because: 'the suite of all stores runs on it',
+  },
+  {
+    test: 'test/kv/memory.test.ts',
+    covers: ['src/kv/memory-driver.ts', 'src/kv/sorted-map.ts'],
+    because: 'the suite of all stores runs on it',
+  },
+  {
+    test: 'test/online/online-store.test.ts',
+    covers: ['src/online/store-checksum.ts', 'src/online/view-places.ts'],
+    because: 'the suite of the online store reads what it wrote, wherever it is',
+  },
+  {
+    test: 'test/cli/engine-log.test.ts',
+    covers: ['src/telemetry/channels.ts'],
+    because: 'what is published is what a subscriber gets',
+  },
+  {
+    test: 'test/window/aggregators/aggregators.test.ts',
+    covers: ['src/window/aggregators/'],
+    because: 'one suite compares every aggregation with the obvious one',
+  },
+  {
     test: 'test/config/config.test.ts',
     covers: ['src/config/config-schema.ts', 'src/config/parse-config.ts'],
     because: 'a key is right when the text of a file with it is read right',

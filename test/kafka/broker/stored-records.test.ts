@@ -75,20 +75,23 @@ describeKafka('records on a broker', () => {
       maxInFlightRequests: 1,
     });
     await producer.connect();
+    const isEnd = async (end: number) => (await log.watermarks([tp]))[0]?.end === end;
+    let sent = 0;
     const send = async (end: 'commit' | 'abort', ...values: string[]): Promise<void> => {
       const transaction = await producer.transaction();
       await transaction.send({ topic, messages: values.map((value) => ({ value })) });
       await transaction[end]();
+      // The transaction has ended before its marker is everywhere.
+      sent += values.length + 1;
+      expect(await until(() => isEnd(sent))).toBe(true);
     };
     await send('commit', 'a', 'b'); // 0, 1 and the marker 2
     await send('abort', 'never', 'never'); // 3, 4 and the marker 5
     await log.append(records(topic, 'plain')); // 6
+    sent++;
     await send('commit', 'c'); // 7 and the marker 8
     await send('abort', 'never'); // 9 and the marker 10
 
-    // A transaction has ended before its marker is everywhere.
-    const isEnd = async (end: number) => (await log.watermarks([tp]))[0]?.end === end;
-    expect(await until(() => isEnd(11))).toBe(true);
     await using reader = await log.assign([{ ...tp, offset: 0 }]);
     const offsets: number[] = [];
     const values: unknown[] = [];
@@ -201,9 +204,9 @@ describeKafka('records on a broker', () => {
 
 /** The broker cleans in its own time; 30 seconds are plenty. */
 async function until(isDone: () => Promise<boolean>): Promise<boolean> {
-  for (let check = 0; check < 60; check++) {
+  for (let check = 0; check < 300; check++) {
     if (await isDone()) return true;
-    await new Promise((resolve) => setTimeout(resolve, 500));
+    await new Promise((resolve) => setTimeout(resolve, 100));
   }
   return false;
 }
