@@ -102,7 +102,7 @@ async function runEngine(opened: FeatureStore): Promise<void> {
 
 async function readOnline(opened: FeatureStore): Promise<void> {
   step('Read a few airports online: the newest flight, and the week until then');
-  const entityRows = ['ATL', 'DEN', 'JFK', 'XXX'].map((origin) => ({ origin }));
+  const entityRows = ['ATL', 'DEN', 'JFK', 'QQQ'].map((origin) => ({ origin }));
   const answer = await opened.getOnlineFeatures({
     features: [
       airportStats.select('delay', 'destination'),

@@ -1,7 +1,6 @@
 export { createAvroDecoder, type RowDecoderOptions } from './avro-decoder.ts';
 export { avroSchemaOf, subjectOf } from './avro-schema.ts';
 export { avroIncompatibilities, normalizeAvroSchema } from './avro-type.ts';
-export { createJsonDecoder } from './json-decoder.ts';
 export type {
   DecodedBatch,
   RegisteredSchema,

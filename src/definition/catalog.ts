@@ -63,7 +63,7 @@ export function buildCatalog(definitions: readonly Definition[]): Catalog {
 }
 
 /** The stream and the batch source of a view, those it has. */
-export function sourcesOf(view: FeatureView): Source[] {
+function sourcesOf(view: FeatureView): Source[] {
   return [view.streamSource, view.batchSource].filter((source) => source !== null);
 }
 
@@ -73,7 +73,7 @@ export function viewOf(ref: FeatureRef): FeatureView | OnDemandFeatureView {
 }
 
 /** What kind of view it is, in the words of messages: Feast's class names. */
-export function viewKind(view: FeatureView | OnDemandFeatureView): string {
+function viewKind(view: FeatureView | OnDemandFeatureView): string {
   if (view.kind === 'onDemandFeatureView') return 'OnDemandFeatureView';
   return view.streamSource === null ? 'FeatureView' : 'StreamFeatureView';
 }

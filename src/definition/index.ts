@@ -38,8 +38,6 @@ export {
   type Definition,
   featuresOf,
   projectionsOf,
-  sourcesOf,
-  viewKind,
   viewOf,
 } from './catalog.ts';
 export {

@@ -142,7 +142,7 @@ export function lifetime(): LifetimeWindow<'lifetime'> {
 }
 
 /** The most rows a lastRows window keeps for an entity. */
-export const LAST_ROWS_MAX = 10_000;
+const LAST_ROWS_MAX = 10_000;
 
 export function lastRows<const C extends number>(count: C): LastRowsWindow<`last_${C}`> {
   if (!Number.isSafeInteger(count) || count < 1 || count > LAST_ROWS_MAX) {

@@ -27,7 +27,7 @@ import { type Column, columnValue } from '../core/row-batch.ts';
 import type { HistoricalChunk } from './output.ts';
 
 /** The Arrow type of each field type; json is text, timestamps are UTC. */
-export function arrowType(type: FieldType): DataType {
+function arrowType(type: FieldType): DataType {
   const element = elementType(type);
   if (element !== null) return new List(new Field('item', arrowType(element), false));
   return (SCALARS[type] as () => DataType)();

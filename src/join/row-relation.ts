@@ -41,7 +41,7 @@ const PARTITION_SHIFT = 46;
 const RANK_SHIFT = 62;
 
 /** The greatest BIGINT: at or above every tie-break, created time and offset. */
-export const GREATEST_BIGINT = '9223372036854775807';
+const GREATEST_BIGINT = '9223372036854775807';
 const TWO_TO_64 = '18446744073709551616::HUGEINT';
 
 /**

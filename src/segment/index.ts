@@ -15,7 +15,7 @@ export {
 export { nodeFileSystem } from './node-fs.ts';
 export { type ParquetRelation, parquetRelation } from './parquet-relation.ts';
 export type { SegmentColumn, SegmentCut, SegmentEntry } from './segment-entry.ts';
-export { SYSTEM_COLUMNS, schemaFingerprint } from './segment-layout.ts';
+export { schemaFingerprint } from './segment-layout.ts';
 export { segmentRelation } from './segment-relation.ts';
 export {
   createSegmentStore,

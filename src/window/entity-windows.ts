@@ -92,7 +92,7 @@ export function touchedTiles(
 }
 
 /** Whether a row counts in a tile of its group, by the stream time it met. */
-export function counts(
+function counts(
   group: WindowGroup,
   index: number,
   eventTimeUs: number,
@@ -104,7 +104,7 @@ export function counts(
   return isOpen(alignedStartUs(shape, index) + shape.sizeUs, eventTimeUs, lateByUs, graceUs);
 }
 
-export function extended(head: Head | null, eventTimeUs: number): Head {
+function extended(head: Head | null, eventTimeUs: number): Head {
   if (head === null) return { oldestUs: eventTimeUs, newestUs: eventTimeUs };
   if (eventTimeUs >= head.oldestUs && eventTimeUs <= head.newestUs) return head;
   return {

@@ -2,12 +2,9 @@ export type { RowsInOrder } from './aggregator.ts';
 export {
   applyRow,
   type ChangingWindows,
-  counts,
   type EntityWindows,
-  extended,
   type Head,
   MemoryWindows,
-  ONLY_TILE,
   touchedTiles,
 } from './entity-windows.ts';
 export { firstReachableTile } from './reachable.ts';

@@ -11,7 +11,7 @@ import {
   type RowRelation,
 } from '../../src/join/index.ts';
 
-export const NOW = '2025-01-15T12:00:00Z';
+const NOW = '2025-01-15T12:00:00Z';
 
 export interface JoinFixture {
   readonly directory: string;

@@ -14,7 +14,7 @@ import type { HistoricalReader } from '../../src/join/index.ts';
 import { batchRelation, type JoinFixture, openJoinFixture } from './fixture.ts';
 
 export const airport = entity({ name: 'airport', joinKeys: { airport: 'string' } });
-export const source = parquetSource({
+const source = parquetSource({
   name: 'weather',
   path: 'weather.parquet',
   schema: { airport: 'string', ts: 'timestamp', temperature: 'int32', wind: 'float64' },
@@ -34,7 +34,7 @@ export const hidden = featureView({
   schema: { wind: 'float64' },
   offline: false,
 });
-export const feels = onDemandFeatureView({
+const feels = onDemandFeatureView({
   name: 'feels',
   sources: [weather, requestSource({ name: 'person', schema: { sensitivity: 'float64' } })],
   schema: { cold: 'bool', score: 'float64', reasons: 'json' },

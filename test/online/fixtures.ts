@@ -7,7 +7,7 @@ import {
   topicSource,
 } from '../../src/definition/index.ts';
 
-export const SCHEMA = {
+const SCHEMA = {
   date: 'timestamp',
   airport: 'string',
   delay: 'int32',

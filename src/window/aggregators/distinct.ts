@@ -25,7 +25,7 @@ export function distinctCountAggregator(type: FieldType, bound: number): Aggrega
 }
 
 /** Distinct values that a histogram tells apart; beyond, it has no answer. */
-export const HISTOGRAM_VALUES_MAX = 10_000;
+const HISTOGRAM_VALUES_MAX = 10_000;
 
 /** Counts of the k most frequent values by their text, ties by value; null beyond the bound. */
 export function histogramAggregator(type: FieldType, k: number): Aggregator<never> {

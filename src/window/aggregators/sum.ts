@@ -30,7 +30,7 @@ export function meanAggregator(columnType: FieldType): Aggregator<never> {
     : { ...floatSums, outputType: 'float64', finalize: floatMean }) as unknown as Aggregator<never>;
 }
 
-export function isWhole(type: FieldType): boolean {
+function isWhole(type: FieldType): boolean {
   return type === 'int32' || type === 'int64';
 }
 
