@@ -5,7 +5,7 @@
 export interface FileSystem {
   /** With its parents; durable in the parent once resolved. */
   makeDirectory(directory: string): Promise<void>;
-  /** Names in a folder, sorted; empty when there is no such folder. */
+  /** Names in a folder, sorted; empty when there is no such folder, or a file in its place. */
   list(directory: string): Promise<string[]>;
   sizeBytes(file: string): Promise<number>;
   /** Replaces the target. */

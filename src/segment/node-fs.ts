@@ -16,7 +16,7 @@ export const nodeFileSystem: FileSystem = {
     try {
       return (await readdir(directory)).sort();
     } catch (thrown) {
-      if (isMissing(thrown)) return [];
+      if (isNoFolder(thrown)) return [];
       throw thrown;
     }
   },
@@ -50,6 +50,6 @@ async function sync(path: string): Promise<void> {
   }
 }
 
-function isMissing(thrown: unknown): boolean {
-  return (thrown as NodeJS.ErrnoException).code === 'ENOENT';
+function isNoFolder(thrown: unknown): boolean {
+  return ['ENOENT', 'ENOTDIR'].includes((thrown as NodeJS.ErrnoException).code ?? '');
 }

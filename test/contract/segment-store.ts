@@ -226,6 +226,7 @@ export function segmentStoreContract(
         const temporary = `${kept.file}.tmp`;
         writeFileSync(join(place.directory, temporary), 'half a file');
         writeFileSync(join(folder, 'notes.parquet'), 'of a person');
+        writeFileSync(join(place.directory, 'notes'), 'where the folders of topics are');
         const removed = await store.sweep(liveFiles([kept]));
         expect(removed.sort()).toEqual([temporary, unnamed.file].sort());
         expect(readdirSync(folder).sort()).toEqual(
