@@ -11,13 +11,14 @@ import type { StateStore } from '../state/index.ts';
 type InputRow = Readonly<Record<string, unknown>>;
 
 /**
- * Puts rows into the online store as rows of the view's batch history: newer rows win as always. At
- * equal times a later call wins; `nowUs` numbers the rows. A feature that no row has stays absent.
+ * Puts rows into the online store as rows of the batch history of views, in one write: newer rows
+ * win as always. At equal times a later call wins; `nowUs` numbers the rows. A feature that no row
+ * has stays absent.
  * @throws FreshetError ROW_KEY_NULL, ROW_TIME_NULL, ROW_TYPE naming row and column: nothing is written
  */
 export async function writeRows(
   state: StateStore,
-  view: FeatureView,
+  views: readonly FeatureView[],
   source: ParquetSource,
   rows: readonly InputRow[],
   nowUs: number,
@@ -27,12 +28,15 @@ export async function writeRows(
   const schema = Object.fromEntries(
     Object.entries(source.schema).filter(([name]) => present.has(name)),
   );
-  const batch = toRowBatch(view, source, schema, rows, nowUs);
+  const batches = views.map((view) => toRowBatch(view, source, schema, rows, nowUs));
   const sourceId = await state.dictionary.ensureSource(source.name);
-  const options = { state, view, sourceId, layout: batch.layout, partitions: 1 };
-  const upserter = await createUpserter(options);
   const into = new KvBatch();
-  await upserter.upsert(batch, { partition: 0, rank: RANK_BATCH }, into);
+  for (const [i, view] of views.entries()) {
+    const batch = batches[i] as RowBatch;
+    const options = { state, view, sourceId, layout: batch.layout, partitions: 1 };
+    const upserter = await createUpserter(options);
+    await upserter.upsert(batch, { partition: 0, rank: RANK_BATCH }, into);
+  }
   await state.kv.write(into);
 }
 

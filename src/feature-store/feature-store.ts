@@ -14,6 +14,7 @@ import {
   type Catalog,
   type Definition,
   type FeatureView,
+  type ParquetSource,
   projectionsOf,
   type TopicSource,
 } from '../definition/index.ts';
@@ -41,7 +42,7 @@ import {
   streamBatches,
 } from '../segment/index.ts';
 import type { OnlineServing } from '../serving/index.ts';
-import { deleteViewState } from '../state/index.ts';
+import type { StateStore } from '../state/index.ts';
 import { applyPorts } from './apply-ports.ts';
 import { DeadLetters } from './dead-letters.ts';
 import {
@@ -94,7 +95,7 @@ export class FeatureStore implements AsyncDisposable {
   readonly #definitions: readonly Definition[];
   readonly #resources: Resources;
   #catalog: Catalog;
-  #serving: OnlineServing | null = null;
+  #serving: { readonly state: StateStore; readonly serving: OnlineServing } | null = null;
   #engine: Materializer | null = null;
 
   constructor(config: Config, definitions: readonly Definition[], clock: Clock) {
@@ -132,8 +133,12 @@ export class FeatureStore implements AsyncDisposable {
     return changes;
   }
 
-  /** Removes what `apply` made: stored views, topics with their records, schemas, the registry. */
-  teardown(): Promise<RegistryState> {
+  /**
+   * Removes what `apply` made: stored views, topics with their records, schemas, the registry.
+   * @throws FreshetError INVALID_ARGUMENT while the engine runs, STORE_LOCKED while another does
+   */
+  async teardown(): Promise<RegistryState> {
+    this.#requireStopped('teardown');
     return teardown(this.#resources.registry, this.#ports());
   }
 
@@ -205,8 +210,7 @@ export class FeatureStore implements AsyncDisposable {
         next: 'Produce its rows to its topic: then they are in history, too.',
       });
     }
-    const nowUs = this.#resources.clock.nowMs() * US_PER_MS;
-    await writeRows(await this.#resources.state(), view, batchSource, rows, nowUs);
+    await this.#writeRows([view], batchSource, rows);
   }
 
   /**
@@ -227,8 +231,10 @@ export class FeatureStore implements AsyncDisposable {
       await producer.send(rows as never, { strict: true });
       return;
     }
-    const views = [...this.#catalog.views.values()].filter((v) => v.batchSource === source);
-    for (const view of views) await this.writeToOnlineStore(view.name, rows);
+    const views = [...this.#catalog.views.values()].filter(
+      ({ batchSource, online, enabled }) => batchSource === source && online && enabled,
+    );
+    await this.#writeRows(views, source, rows);
   }
 
   /** The rows of a view's batch history in a range of event time, both ends included, as they are. */
@@ -259,13 +265,18 @@ export class FeatureStore implements AsyncDisposable {
   async deleteFeatureView(name: string): Promise<void> {
     const view = requireView(this.#catalog, name);
     const catalog = buildCatalog([...allDefinitions(this.#catalog)].filter((d) => !uses(d, view)));
-    await applyCatalog(this.#resources.registry, catalog, this.#ports());
-    await deleteViewState(await this.#resources.state(), name);
+    const ports = this.#ports();
+    await applyCatalog(this.#resources.registry, catalog, ports);
+    await ports.deleteViews([name]); // it may have rows without being applied
     this.#replaceCatalog(catalog);
   }
 
-  /** Reads topics again into the online store; the engine of this store must be stopped. */
-  replay(options: ReplayOptions): Promise<ReplayResult> {
+  /**
+   * Reads topics again into the online store.
+   * @throws FreshetError INVALID_ARGUMENT while the engine runs, and as `replay` says
+   */
+  async replay(options: ReplayOptions): Promise<ReplayResult> {
+    this.#requireStopped('replay');
     return replay(this.#resources, this.#catalog, options);
   }
 
@@ -331,12 +342,11 @@ export class FeatureStore implements AsyncDisposable {
   }
 
   async #openServing(): Promise<OnlineServing> {
-    this.#serving ??= openServing(
-      await this.#resources.stateToRead(),
-      this.#catalog,
-      this.#resources.clock,
-    );
-    return this.#serving;
+    const state = await this.#resources.stateToRead();
+    if (this.#serving?.state !== state) {
+      this.#serving = { state, serving: openServing(state, this.#catalog, this.#resources.clock) };
+    }
+    return this.#serving.serving;
   }
 
   async #openReader(): Promise<HistoricalReader> {
@@ -363,13 +373,40 @@ export class FeatureStore implements AsyncDisposable {
     return sourceId === undefined ? [] : listEntries(state.kv, sourceId);
   }
 
+  async #writeRows(
+    views: readonly FeatureView[],
+    source: ParquetSource,
+    rows: readonly Row[],
+  ): Promise<void> {
+    const nowUs = this.#resources.clock.nowMs() * US_PER_MS;
+    await writeRows(await this.#resources.state(), views, source, rows, nowUs);
+  }
+
   #replaceCatalog(catalog: Catalog): void {
     this.#catalog = catalog;
     this.#serving = null;
   }
 
   #ports(): ReturnType<typeof applyPorts> {
-    return applyPorts(this.#resources);
+    const ports = applyPorts(this.#resources);
+    return {
+      ...ports,
+      deleteViews: async (names) => {
+        this.#requireStopped(`deleting ${names.join(', ')}`);
+        await ports.deleteViews(names);
+      },
+    };
+  }
+
+  #requireStopped(what: string): void {
+    if (this.#engine === null) return;
+    throw new FreshetError(
+      'INVALID_ARGUMENT',
+      `the engine of this feature store runs: no ${what}`,
+      {
+        next: 'Stop the engine first.',
+      },
+    );
   }
 }
 

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { Catalog } from '../definition/index.ts';
+import { FreshetError } from '../errors.ts';
 import { storeChecksum, type ViewChecksum } from '../online/index.ts';
 import { type PartitionReplay, planReplay, type ReplayFrom, rewind } from '../pipeline/index.ts';
 import { sourcesByTopic } from './open-task.ts';
@@ -41,7 +42,7 @@ export interface ReplayResult {
 
 /**
  * Reads topics again into the online store. The engine must not be running elsewhere.
- * @throws FreshetError OFFSET_GAP when the log no longer has the start, SOURCE_NOT_FOUND, and as
+ * @throws FreshetError INVALID_ARGUMENT, OFFSET_GAP when the log no longer has the start, SOURCE_NOT_FOUND, and as
  * `startEngine` says
  */
 export async function replay(
@@ -49,6 +50,9 @@ export async function replay(
   catalog: Catalog,
   options: ReplayOptions,
 ): Promise<ReplayResult> {
+  if (options.into !== undefined && options.from !== 'earliest') {
+    throw new FreshetError('INVALID_ARGUMENT', 'a replay into another folder is from `earliest`');
+  }
   const plan = await planAll(resources, catalog, options);
   if (options.dryRun === true) return { plan: plan.flat(), before: null, after: null, same: null };
   const live = await resources.state();

@@ -8,7 +8,7 @@ import { failure, interval, openState, SOURCE, stored, T0, VIEW, withBench } fro
 const NOW_US = T0 + 3_600_000_000;
 
 function write(state: StateStore, rows: readonly object[], nowUs = NOW_US): Promise<void> {
-  return writeRows(state, VIEW, SOURCE, rows as never, nowUs);
+  return writeRows(state, [VIEW], SOURCE, rows as never, nowUs);
 }
 
 describe('rows that are written to the online store', () => {
@@ -77,7 +77,7 @@ describe('rows that are written to the online store', () => {
       source: SOURCE,
       schema: { amount: 'int64' },
     }) as unknown as FeatureView;
-    await writeRows(state, view, SOURCE, [{ at: T0, amount: 1 }], NOW_US);
+    await writeRows(state, [view], SOURCE, [{ at: T0, amount: 1 }], NOW_US);
     expect((await storeChecksum(state))['global']?.rows).toBe(1);
   });
 });
