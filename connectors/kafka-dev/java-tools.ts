@@ -1,9 +1,9 @@
 import { spawn } from 'node:child_process';
-import { access, mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { access, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import { FreshetError } from '../../src/errors.ts';
+import { KAFKA_POM, KAFKA_VERSION } from './kafka-pom.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -13,8 +13,6 @@ export interface CommandResult {
   readonly output: string;
 }
 
-const POM = join(dirname(fileURLToPath(import.meta.url)), 'pom.xml');
-const KAFKA_VERSION = '4.3.1';
 const APICURIO = 'io.apicurio:apicurio-registry-app:3.3.3:tar.gz:all';
 const DEPENDENCY_PLUGIN = 'org.apache.maven.plugins:maven-dependency-plugin:3.8.1';
 
@@ -58,9 +56,14 @@ async function installedJavas(): Promise<string[]> {
 
 /** The folder of Kafka's jars: from the cache, else by Maven; null when there is no Maven. */
 export async function kafkaJars(env: Environment): Promise<string | null> {
-  return cached(join(cacheFolder(env), `kafka-${KAFKA_VERSION}`), (folder) =>
-    maven(['-f', POM, `${DEPENDENCY_PLUGIN}:copy-dependencies`, `-DoutputDirectory=${folder}`]),
-  );
+  return cached(join(cacheFolder(env), `kafka-${KAFKA_VERSION}`), async (folder) => {
+    const pom = join(folder, 'pom.xml');
+    await writeFile(pom, KAFKA_POM);
+    return maven([
+      ...['-f', pom, `${DEPENDENCY_PLUGIN}:copy-dependencies`],
+      ...[`-DoutputDirectory=${folder}`, '-DincludeScope=runtime'],
+    ]);
+  });
 }
 
 /** The folder of Apicurio's registry, unpacked: from the cache, else by Maven; null without Maven. */

@@ -30,6 +30,11 @@ export const sharedTests: readonly Shared[] = [
     because: 'it starts the broker, restarts it and kills it',
   },
   {
+    test: 'test/kafka/broker/schema-registry.test.ts',
+    covers: ['connectors/kafka-dev/dev-registry.ts'],
+    because: 'the registry that it starts passes the suite of all registries',
+  },
+  {
     test: 'test/schema-registry/http-schema-registry.test.ts',
     covers: ['connectors/schema-registry/registry-routes.ts'],
     because: 'the client and the server are tested on each other',

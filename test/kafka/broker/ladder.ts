@@ -2,6 +2,9 @@
  * Where the tests of Kafka find a broker and a registry: what the environment names, else containers,
  * else Java processes of their own. A rung that is chosen and then fails is a failure, not a skip.
  */
+
+import { JAVA_VERSION_MIN } from '../../../connectors/kafka-dev/dev-kafka.ts';
+import { REGISTRY_JAVA_VERSION_MIN } from '../../../connectors/kafka-dev/dev-registry.ts';
 import { startDevKafka, startDevRegistry } from '../../../connectors/kafka-dev/index.ts';
 import { apicurioFolder, findJava, kafkaJars } from '../../../connectors/kafka-dev/java-tools.ts';
 import { startKafkaContainer, startRegistryContainer, whyNoContainers } from './containers.ts';
@@ -21,14 +24,12 @@ export interface NoService {
   readonly reason: string;
 }
 
-const JAVA_OF_KAFKA = 17;
-const JAVA_OF_REGISTRY = 21;
-
 export async function chooseKafka(env: Environment): Promise<Service | NoService> {
   const named = env['KAFKA_BROKERS'];
   if (named) return external(named);
   return firstOf(env, 'KAFKA_BROKERS is not set', startKafkaContainer, async () => {
-    if ((await findJava(env, JAVA_OF_KAFKA)) === null) return `no Java ${JAVA_OF_KAFKA} or newer`;
+    if ((await findJava(env, JAVA_VERSION_MIN)) === null)
+      return `no Java ${JAVA_VERSION_MIN} or newer`;
     if ((await kafkaJars(env)) === null) return "no Maven to fetch Kafka's jars with";
     const { broker, stop } = await startDevKafka({ env });
     return { via: 'java', address: broker, stop };
@@ -39,8 +40,8 @@ export async function chooseRegistry(env: Environment): Promise<Service | NoServ
   const named = env['SCHEMA_REGISTRY_URL'];
   if (named) return external(named);
   return firstOf(env, 'SCHEMA_REGISTRY_URL is not set', startRegistryContainer, async () => {
-    if ((await findJava(env, JAVA_OF_REGISTRY)) === null) {
-      return `no Java ${JAVA_OF_REGISTRY} or newer`;
+    if ((await findJava(env, REGISTRY_JAVA_VERSION_MIN)) === null) {
+      return `no Java ${REGISTRY_JAVA_VERSION_MIN} or newer`;
     }
     if ((await apicurioFolder(env)) === null) return 'no Maven to fetch Apicurio with';
     const { url, stop } = await startDevRegistry(env);
