@@ -84,6 +84,11 @@ export class CachedEntity implements ChangingWindows {
     return this.block(group, blockOf(index))?.[placeOf(index)];
   }
 
+  /** Tiles that rows change are not read. */
+  blockIrs(): null {
+    return null;
+  }
+
   tileForUpdate(group: WindowGroup, index: number): Tile {
     const block = blockOf(index);
     const blocks = this.#blocks[group.index] as Map<number, TileBlock>;

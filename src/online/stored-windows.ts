@@ -45,6 +45,11 @@ export class StoredWindows implements EntityWindows {
     return this.#tiles[group.index]?.get(index);
   }
 
+  /** One read of stored tiles merges each of them once anyway. */
+  blockIrs(): null {
+    return null;
+  }
+
   sessions(group: WindowGroup): Sessions {
     return this.#sessions[group.index] ?? [];
   }

@@ -6,13 +6,19 @@
 import type { RowsInOrder } from './aggregator.ts';
 import { alignedStartUs, alignedTiles, isInTime, isOpen, slidingTile } from './in-window.ts';
 import { addToSessions, dropClosed, type Sessions } from './sessions.ts';
-import { createTile, type GroupColumns, type Tile, updateTile } from './tile.ts';
+import { createTile, type GroupColumns, mergeIrs, type Tile, updateTile } from './tile.ts';
+import { BLOCK_TILES, blockOf } from './tile-block.ts';
 import type { WindowGroup, WindowPlan } from './window-plan.ts';
 
 export interface EntityWindows {
   /** Event times of the oldest and newest row that counted; null before the first. */
   readonly head: Head | null;
   tile(group: WindowGroup, index: number): Tile | undefined;
+  /**
+   * The merged IRs of all tiles of a block, empty where it has none; null where nothing is merged
+   * beforehand.
+   */
+  blockIrs(group: WindowGroup, block: number): readonly unknown[] | null;
   sessions(group: WindowGroup): Sessions;
 }
 
@@ -113,17 +119,41 @@ function extended(head: Head | null, eventTimeUs: number): Head {
   };
 }
 
-/** Windows that live in memory alone. */
+/** Windows that live in memory alone. Blocks are merged once, for reads that follow one another. */
 export class MemoryWindows implements ChangingWindows {
   head: Head | null = null;
   readonly #tiles: Map<number, Tile>[] = [];
+  readonly #blocks: Map<number, readonly unknown[]>[] = [];
   readonly #sessions: Sessions[] = [];
 
   tile(group: WindowGroup, index: number): Tile | undefined {
     return this.#tiles[group.index]?.get(index);
   }
 
+  blockIrs(group: WindowGroup, block: number): readonly unknown[] {
+    this.#blocks[group.index] ??= new Map();
+    const blocks = this.#blocks[group.index] as Map<number, readonly unknown[]>;
+    let irs = blocks.get(block);
+    if (irs === undefined) {
+      irs = this.#mergeBlock(group, block);
+      blocks.set(block, irs);
+    }
+    return irs;
+  }
+
+  #mergeBlock(group: WindowGroup, block: number): readonly unknown[] {
+    let merged: Tile | null = null;
+    for (let place = 0; place < BLOCK_TILES; place++) {
+      const tile = this.tile(group, block * BLOCK_TILES + place);
+      if (tile === undefined) continue;
+      merged ??= createTile(group);
+      mergeIrs(group, merged.irs, tile.irs);
+    }
+    return merged?.irs ?? [];
+  }
+
   tileForUpdate(group: WindowGroup, index: number): Tile {
+    this.#blocks[group.index]?.delete(blockOf(index));
     this.#tiles[group.index] ??= new Map();
     const tiles = this.#tiles[group.index] as Map<number, Tile>;
     let tile = tiles.get(index);
@@ -148,5 +178,7 @@ export class MemoryWindows implements ChangingWindows {
     const tiles = this.#tiles[group.index];
     if (tiles === undefined) return;
     for (const key of tiles.keys()) if (key < index) tiles.delete(key);
+    const blocks = this.#blocks[group.index];
+    for (const block of blocks?.keys() ?? []) if (block <= blockOf(index)) blocks?.delete(block);
   }
 }

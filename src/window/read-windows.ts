@@ -12,7 +12,8 @@ import { type EntityWindows, type Head, ONLY_TILE } from './entity-windows.ts';
 import { alignedTileAt, exactRange, steppedRange, type TileRange } from './in-window.ts';
 import type { KeptRow } from './kept-rows.ts';
 import { sessionAt } from './sessions.ts';
-import { createTile, irsOfKept, mergeTile, type Tile } from './tile.ts';
+import { irsOfKept, mergeIrs } from './tile.ts';
+import { BLOCK_TILES, blockOf, placeOf } from './tile-block.ts';
 import type { WindowGroup, WindowPlan, WindowRead } from './window-plan.ts';
 
 export interface WindowValues {
@@ -127,15 +128,20 @@ function irsOfRows(
   return rows.length === 0 ? null : irsOfKept(group, rows);
 }
 
+/** Whole blocks where the windows have them merged, single tiles elsewhere. */
 function mergedIrs(group: WindowGroup, windows: EntityWindows, range: TileRange): unknown[] | null {
-  let merged: Tile | null = null;
+  let merged: unknown[] | null = null;
   for (let index = range.first; index <= range.last; index++) {
-    const tile = windows.tile(group, index);
-    if (tile === undefined) continue;
-    merged ??= createTile(group);
-    mergeTile(group, merged, tile);
+    const block = blockOf(index);
+    const isWhole = placeOf(index) === 0 && range.last - index >= BLOCK_TILES - 1;
+    const blockIrs = isWhole ? windows.blockIrs(group, block) : null;
+    if (blockIrs !== null) index += BLOCK_TILES - 1;
+    const irs = blockIrs ?? windows.tile(group, index)?.irs;
+    if (irs === undefined || irs.length === 0) continue;
+    merged ??= group.slots.map(({ aggregator }) => aggregator.create());
+    mergeIrs(group, merged, irs);
   }
-  return merged === null ? null : [...merged.irs];
+  return merged;
 }
 
 /** An empty window is finalized, too: a count of nothing is 0. */

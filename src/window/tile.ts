@@ -57,10 +57,20 @@ export function updateTile(
 
 /** Takes the rows of `from` into account; `from` stays as it is. */
 export function mergeTile(group: WindowGroup, into: Tile, from: Tile): void {
-  for (const [s, slot] of slotsOf(group).entries()) slot.aggregator.merge(into.irs[s], from.irs[s]);
+  mergeIrs(group, into.irs, from.irs);
   if (into.kept === null) return;
   for (const row of from.kept ?? []) insertKept(into.kept, row);
   trim(group, into.kept);
+}
+
+/** Merges the IRs of all slots; those of a group of last rows are made when they are read. */
+export function mergeIrs(
+  group: WindowGroup,
+  into: readonly unknown[],
+  from: readonly unknown[],
+): void {
+  const slots = slotsOf(group);
+  for (let s = 0; s < slots.length; s++) slots[s]?.aggregator.merge(into[s], from[s]);
 }
 
 /** The IRs of all slots over kept rows. */
