@@ -1,0 +1,125 @@
+/**
+ * Windows: what an online read costs as windows grow from an hour to ninety days, with the bare
+ * `getMany` of as many keys beside it in the same run, and the historical join of 100,000 labels
+ * over three million flights.
+ *
+ *     npx tsx benchmarks/windows.ts
+ */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { airport, airportDelays, flights } from '../examples/quickstart/features.ts';
+import { type FeatureStore, openFeatureStore, sliding, windowedFeatureView } from '../src/index.ts';
+import type { KvStore } from '../src/kv/index.ts';
+import { produceRows, readRows } from '../src/producer/index.ts';
+
+const FLIGHTS = fileURLToPath(
+  new URL('../node_modules/vega-datasets/data/flights-3m.parquet', import.meta.url),
+);
+const SIZES = ['1h', '6h', '24h', '7d', '30d', '90d'] as const;
+const READS = 2_000;
+const LABELS = 100_000;
+const AS_OF = '2001-06-30T20:00:00Z';
+const AIRPORTS = ['ATL', 'ORD', 'DFW', 'LAX', 'PHX', 'DEN', 'JFK', 'BOS'];
+
+const sizes = windowedFeatureView({
+  name: 'sizes',
+  entities: [airport],
+  source: flights,
+  aggregations: SIZES.map((size) => ({
+    column: 'delay' as const,
+    function: 'mean' as const,
+    window: sliding(size),
+    name: `mean_${size}`,
+  })),
+});
+
+const directory = mkdtempSync(join(tmpdir(), 'freshet-bench-'));
+const store = await openFeatureStore({
+  directory,
+  definitions: [airport, flights, sizes, airportDelays],
+  config: { project: 'bench' },
+});
+try {
+  await fill(store);
+  await readCosts(store);
+  await joinCost(store);
+} finally {
+  await store.close();
+  rmSync(directory, { recursive: true, force: true });
+}
+
+async function fill(opened: FeatureStore): Promise<void> {
+  await opened.apply();
+  const reader = await readRows({
+    input: { format: 'parquet', path: FLIGHTS },
+    source: flights,
+    duckdb: await opened.resources.duckdb(),
+  });
+  const producer = await opened.producer(flights);
+  await produceRows({ producer, reader, strict: true });
+  await producer.close();
+  const engine = await opened.startEngine();
+  await engine.caughtUp();
+  await opened.stopEngine();
+}
+
+async function readCosts(opened: FeatureStore): Promise<void> {
+  const { kv } = await opened.resources.state();
+  const counted = countKeys(kv);
+  console.log(`one airport, one mean a read, as of ${AS_OF}; microseconds, p50 of ${READS} reads`);
+  for (const size of SIZES) {
+    const read = async (i: number): Promise<void> => {
+      await opened.getOnlineFeatures({
+        features: [`sizes:mean_${size}`],
+        entityRows: [{ origin: AIRPORTS[i % AIRPORTS.length] }],
+        asOf: AS_OF,
+      });
+    };
+    counted.keys.length = 0;
+    await read(0);
+    const keys = [...counted.keys];
+    const ours = await p50(read);
+    const bare = await p50(async () => void (await kv.getMany(keys)));
+    const line = [`  ${size.padStart(4)}`, `${ours.toFixed(0)} µs`, `bare ${bare.toFixed(0)} µs`];
+    console.log([...line, `${(ours - bare).toFixed(0)} µs own`, `${keys.length} keys`].join('  '));
+  }
+}
+
+/** The keys that the next reads ask for. */
+function countKeys(kv: KvStore): { readonly keys: Uint8Array[] } {
+  const keys: Uint8Array[] = [];
+  const getMany = kv.getMany.bind(kv);
+  kv.getMany = (asked) => {
+    if (keys.length === 0) keys.push(...asked);
+    return getMany(asked);
+  };
+  return { keys };
+}
+
+async function p50(read: (i: number) => Promise<void>): Promise<number> {
+  const times = new Float64Array(READS);
+  for (let i = 0; i < READS; i++) {
+    const began = performance.now();
+    await read(i);
+    times[i] = (performance.now() - began) * 1_000;
+  }
+  return times.sort()[READS / 2] as number;
+}
+
+async function joinCost(opened: FeatureStore): Promise<void> {
+  const began = performance.now();
+  await using answer = await opened.getHistoricalFeatures({
+    features: Object.keys(airportDelays.schema).map((name) => `airport_delays:${name}`),
+    entityRows: {
+      sql:
+        `SELECT origin, date AS event_timestamp FROM read_parquet('${FLIGHTS}') ` +
+        `USING SAMPLE reservoir(${LABELS} ROWS) REPEATABLE (7)`,
+    },
+  });
+  await answer.toParquet(join(directory, 'training.parquet'));
+  const seconds = (performance.now() - began) / 1_000;
+  const labels = answer.metadata.rowCount.toLocaleString('en-US');
+  console.log(`join of ${labels} labels, 12 windowed features: ${seconds.toFixed(1)} s`);
+}
