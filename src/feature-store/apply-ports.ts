@@ -1,5 +1,5 @@
 import type { ApplyPorts } from '../registry/index.ts';
-import { deleteViewState } from '../state/index.ts';
+import { deleteAllState, deleteViewState } from '../state/index.ts';
 import type { Resources } from './resources.ts';
 
 /** Applying, on the resources of a feature store. Only what is needed is opened. */
@@ -21,6 +21,10 @@ export function applyPorts(resources: Resources): ApplyPorts {
     deleteViews: async (names) => {
       const state = await resources.state();
       for (const name of names) await deleteViewState(state, name);
+    },
+    deleteAll: async () => {
+      await deleteAllState(await resources.state());
+      await (await resources.segments()).sweep(new Set(), { storeIsNew: false });
     },
   };
 }

@@ -134,7 +134,8 @@ export class FeatureStore implements AsyncDisposable {
   }
 
   /**
-   * Removes what `apply` made: stored views, topics with their records, schemas, the registry.
+   * Removes what `apply` made and what was made of it: stored rows, history, topics with their
+   * records, schemas, the registry.
    * @throws FreshetError INVALID_ARGUMENT while the engine runs, STORE_LOCKED while another does
    */
   async teardown(): Promise<RegistryState> {

@@ -26,6 +26,8 @@ export interface ApplyPorts {
   deleteSubject(subject: string): Promise<void>;
   /** Removes what is stored of views that are deleted or that change incompatibly. */
   deleteViews(names: readonly string[]): Promise<void>;
+  /** Removes all stored rows, all history, and how far topics were read. */
+  deleteAll(): Promise<void>;
 }
 
 export interface ApplyOptions {
@@ -77,10 +79,13 @@ export async function applyCatalog(
   return changes;
 }
 
-/** Removes what applying made; the topics and their records, too. */
+/**
+ * Removes what applying made, the topics with their records, and what was made of them: a topic that
+ * is made again begins at offset 0, where a position that was left would pass its rows over.
+ */
 export function teardown(registry: RegistryFile, ports: ApplyPorts): Promise<RegistryState> {
-  return registry.remove(async ({ views, topics, subjects }) => {
-    await ports.deleteViews(Object.keys(views));
+  return registry.remove(async ({ topics, subjects }) => {
+    await ports.deleteAll();
     for (const topic of topics) await ports.deleteTopic(topic);
     for (const subject of subjects) await ports.deleteSubject(subject);
   });

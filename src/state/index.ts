@@ -13,6 +13,7 @@ export {
   tilesKey,
 } from './key-schema.ts';
 export {
+  deleteAllState,
   deletePartitionOfView,
   deleteViewState,
   openStateStore,

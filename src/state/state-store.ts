@@ -59,6 +59,17 @@ export async function deleteViewState(state: StateStore, viewName: string): Prom
   await state.kv.write(batch);
 }
 
+/** Deletes everything but the ids: rows, positions, manifest. Nothing of it may be open. */
+export async function deleteAllState(state: StateStore): Promise<void> {
+  const batch = new KvBatch();
+  for (const { sourceId, partition } of await statePartitions(state.kv)) {
+    const { gte, lt } = prefixRange(stateKey(sourceId, partition, 0).subarray(0, 4));
+    batch.deleteRange(gte, lt);
+  }
+  for (const viewId of state.dictionary.views.values()) state.homes.forget(viewId, batch);
+  await state.kv.write(batch, { sync: true });
+}
+
 /** Puts into a batch that all of a view in one partition is deleted; what follows there stays. */
 export function deletePartitionOfView(
   { sourceId, partition }: { readonly sourceId: number; readonly partition: number },

@@ -321,11 +321,21 @@ describe('teardown', () => {
     const store = await shop.open();
     await store.apply();
     await store.materialize(YEAR);
+    const first = '2025-01-02T00:00:00Z';
+    const before = ['x', 'y', 'z'].map((key) => [key, first, 1] as const);
+    await produce(store, before);
+    await runEngine(store);
     expect((await store.teardown()).topics).toContain('orders');
     expect((await store.registry()).revision).toBe(0);
     expect(await (await store.resources.log()).listTopics()).toEqual([]);
     expect(await amounts(store, ['a'])).toEqual([undefined]);
     expect((await store.apply()).every(({ transition }) => transition === 'CREATE')).toBe(true);
+    expect(await store.segments('orders')).toEqual([]);
+    // The new topic begins at offset 0, and so does what is read of it.
+    await produce(store, [['x', first, 2]]);
+    await runEngine(store);
+    expect(await amounts(store, ['x', 'y'], 'live')).toEqual([2, undefined]);
+    expect((await store.segments('orders')).map(({ rowCount }) => rowCount)).toEqual([1]);
   });
 });
 

@@ -243,11 +243,7 @@ describe('teardown', () => {
     ports.take();
     const removed = await teardown(registry(), ports);
     expect(removed.topics).toEqual(['dead']);
-    expect(ports.take()).toEqual([
-      'deleteViews spending',
-      'deleteTopic dead',
-      'deleteSubject orders-value',
-    ]);
+    expect(ports.take()).toEqual(['deleteAll', 'deleteTopic dead', 'deleteSubject orders-value']);
     expect(await registry().read()).toMatchObject({ revision: 0, definitions: [] });
     expect([...ports.topics]).toEqual(['orders']);
   });
@@ -267,7 +263,7 @@ describe('teardown', () => {
   it('of nothing does nothing', async () => {
     const ports = new RecordingPorts();
     await teardown(newFolder().registry(), ports);
-    expect(ports.calls).toEqual(['deleteViews ']);
+    expect(ports.calls).toEqual(['deleteAll']);
   });
 });
 

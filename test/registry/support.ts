@@ -146,6 +146,10 @@ export class RecordingPorts implements ApplyPorts {
     this.#call(`deleteViews ${names.join(' ')}`);
   }
 
+  async deleteAll(): Promise<void> {
+    this.#call('deleteAll');
+  }
+
   /** What was asked for since the last question. */
   take(): string[] {
     return this.calls.splice(0);

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { KvBatch } from '../../src/kv/index.ts';
 import {
+  deleteAllState,
   deleteViewState,
   entityStateKey,
   openStateStore,
@@ -81,5 +82,24 @@ describe('deleteViewState', () => {
     expect([await left(gone, 0), await left(gone, 1)]).toEqual([false, false]);
     expect([await left(kept, 0), await left(kept, 1)]).toEqual([true, true]);
     await deleteViewState(state, 'never there');
+  });
+});
+
+describe('deleteAllState', () => {
+  it('takes everything from every partition and keeps the ids', async () => {
+    const state = await openTestStore();
+    const source = await state.dictionary.ensureSource('clicks');
+    const view = await state.dictionary.ensureView('counts');
+    await state.homes.ensure(view, 4);
+    const batch = new KvBatch();
+    for (const partition of [0, 0xffff]) {
+      batch.put(stateKey(source, partition, SPACE.cursor), VALUE);
+      batch.put(entityStateKey(0xffff, partition, SPACE.row, view, VALUE), VALUE);
+    }
+    await state.kv.write(batch);
+    await deleteAllState(state);
+    expect(await statePartitions(state.kv)).toEqual([]);
+    expect(state.homes.get(view)).toBeUndefined();
+    expect(state.dictionary.sourceId('clicks')).toBe(source);
   });
 });

@@ -30,7 +30,9 @@ export function repositoryCommands(program: Command, bind: Bind): void {
     .action(bind(apply));
   program
     .command('teardown')
-    .description('remove what apply made: stored values, topics with their records, schemas')
+    .description(
+      'remove what apply made: stored values, history, topics with their records, schemas',
+    )
     .option('-y, --yes', 'do not ask')
     .addHelpText('after', '\nExamples:\n  $ freshet teardown\n  $ freshet teardown --yes')
     .action(bind(teardown));
@@ -75,7 +77,8 @@ async function teardown(
   await withStore(async (store) => {
     const { views, topics } = await store.registry();
     const what = `${Object.keys(views).length} views and the topics ${topics.join(', ') || '(none)'}`;
-    if (!options.yes) await confirm(`This deletes ${what}, with all their records. Go on?`);
+    if (!options.yes)
+      await confirm(`This deletes ${what}, with all their records and their history. Go on?`);
     await store.teardown();
     output.result({ views: Object.keys(views), topics }, () => `Deleted ${what}.`);
   });
