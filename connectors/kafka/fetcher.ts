@@ -133,26 +133,21 @@ export class Fetcher {
 
   /** True when a partition has no leader now. */
   async #start(wanting: readonly PartitionCursor[]): Promise<boolean> {
-    const byLeader = new Map<number, PartitionCursor[]>();
-    let failing: Promise<void> | null = null;
-    for (const partition of wanting) {
-      try {
-        const nodeId = await this.#options.cluster.leaderOf(partition.tp);
-        byLeader.set(nodeId, [...(byLeader.get(nodeId) ?? []), partition]);
-      } catch (thrown) {
-        failing = this.#failed(thrown, [partition]);
-      }
-    }
-    for (const [nodeId, partitions] of byLeader) {
+    const byName = new Map(wanting.map((each) => [topicPartitionName(each.tp), each]));
+    const named = (tps: readonly TopicPartition[]): PartitionCursor[] =>
+      tps.flatMap((tp) => byName.get(topicPartitionName(tp)) ?? []);
+    const { byNode, failed } = await this.#options.cluster.byLeader(wanting.map(({ tp }) => tp));
+    for (const [nodeId, tps] of byNode) {
       // A fetch under way says when it is done, and the next one starts from there.
       if (this.#fetching.has(nodeId)) continue;
       this.#fetching.add(nodeId);
+      const partitions = named(tps);
       this.#fetch(nodeId, partitions)
         .catch((thrown: unknown) => this.#failed(thrown, partitions))
         .finally(() => this.#ended(nodeId));
     }
-    await failing;
-    return failing !== null;
+    await Promise.all([...failed].map(([tp, thrown]) => this.#failed(thrown, named([tp]))));
+    return failed.size > 0;
   }
 
   #ended(nodeId: number): void {

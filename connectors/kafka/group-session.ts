@@ -22,6 +22,8 @@ export interface GroupSessionOptions {
   readonly sessionTimeoutMs: number;
   readonly rebalanceTimeoutMs: number;
   readonly heartbeatMs: number;
+  /** How often the member that assigns looks for new partitions. */
+  readonly partitionsCheckMs: number;
   /** Something in the session changed that a poll must look at. */
   readonly onChange: () => void;
   /** The group went on without this member. Called at once, before anybody polls. */
@@ -29,8 +31,6 @@ export interface GroupSessionOptions {
 }
 
 const RETRY_MS = 200;
-/** How often the member that assigns looks for new partitions. */
-const PARTITIONS_CHECK_MS = 60_000;
 const JOIN_AGAIN = ['REBALANCE_IN_PROGRESS', 'ILLEGAL_GENERATION'];
 const LOST = ['UNKNOWN_MEMBER_ID', 'FENCED_INSTANCE_ID'];
 
@@ -174,9 +174,9 @@ export class GroupSession {
 
   /** Partitions that were added to a topic belong to nobody until the group assigns again. */
   async #checkPartitions(): Promise<void> {
-    const { cluster, heartbeatMs } = this.#options;
+    const { cluster, heartbeatMs, partitionsCheckMs } = this.#options;
     this.#uncheckedMs += heartbeatMs;
-    if (this.#uncheckedMs < PARTITIONS_CHECK_MS) return;
+    if (this.#uncheckedMs < partitionsCheckMs) return;
     this.#uncheckedMs = 0;
     cluster.forget();
     for (const [topic, count] of this.#planned) {

@@ -89,18 +89,24 @@ export class KafkaCluster {
     return (await this.#leadersOf(topic)).length;
   }
 
-  /** The broker that leads each partition, by node. @throws FreshetError TOPIC_UNKNOWN */
+  /** Partitions by the node that leads them, and those without a leader with the reason. */
   async byLeader<P extends TopicPartition>(
     tps: readonly P[],
-  ): Promise<{ readonly nodeId: number; readonly partitions: P[] }[]> {
-    const found = new Map<number, P[]>();
+  ): Promise<{ readonly byNode: Map<number, P[]>; readonly failed: Map<P, unknown> }> {
+    const byNode = new Map<number, P[]>();
+    const failed = new Map<P, unknown>();
     for (const tp of tps) {
-      const nodeId = await this.leaderOf(tp);
-      found.set(nodeId, [...(found.get(nodeId) ?? []), tp]);
+      try {
+        const nodeId = await this.leaderOf(tp);
+        byNode.set(nodeId, [...(byNode.get(nodeId) ?? []), tp]);
+      } catch (thrown) {
+        failed.set(tp, thrown);
+      }
     }
-    return [...found].map(([nodeId, partitions]) => ({ nodeId, partitions }));
+    return { byNode, failed };
   }
 
+  /** @throws FreshetError TOPIC_UNKNOWN, LOG_UNAVAILABLE */
   async leaderOf({ topic, partition }: TopicPartition): Promise<number> {
     const leaders = await this.#leadersOf(topic);
     const leader = leaders[partition];

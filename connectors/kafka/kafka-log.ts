@@ -39,6 +39,8 @@ export interface KafkaLogOptions {
   readonly rebalanceTimeoutMs?: number;
   /** Default 3,000: how soon a member notices that the group changes. */
   readonly heartbeatMs?: number;
+  /** Default 60,000: how soon a group takes up partitions that were added to a topic. */
+  readonly partitionsCheckMs?: number;
   /** Default 250: how long a broker may hold a fetch that finds nothing. */
   readonly fetchWaitMs?: number;
   /** Default 1 MiB: what is fetched of a partition at once, and so ahead of its reader. */
@@ -134,6 +136,7 @@ class KafkaLog implements Log {
           sessionTimeoutMs: this.#options.sessionTimeoutMs ?? 30_000,
           rebalanceTimeoutMs: this.#options.rebalanceTimeoutMs ?? 60_000,
           heartbeatMs: this.#options.heartbeatMs ?? 3_000,
+          partitionsCheckMs: this.#options.partitionsCheckMs ?? 60_000,
         }),
       );
       return reader;

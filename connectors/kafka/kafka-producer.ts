@@ -51,6 +51,7 @@ interface ProducerId {
 
 /** Waits between attempts at a batch, in milliseconds: 30 seconds in all, as a broker's restart takes. */
 const WAITS_MS = [50, 100, 200, 400, 800, ...Array<number>(29).fill(1_000)];
+const UNKNOWN_FAILURES_MAX = 5;
 const SEQUENCE_END = 2 ** 31;
 /** Answers after which the broker knows nothing of our sequence: it is begun anew. */
 const LOST_SEQUENCE = [
@@ -182,7 +183,7 @@ export class KafkaProducer {
           this.#identity = null;
           batch.numbers = null;
           again.push(batch);
-        } else if (isTransient(thrown) && failures < WAITS_MS.length) again.push(batch);
+        } else if (mayPass(thrown, type, failures)) again.push(batch);
         else this.#fail(batch, thrown);
       }
       if (again.length > 0) {
@@ -203,13 +204,14 @@ export class KafkaProducer {
         const baseSequence = identity.sequences.get(topicPartitionName(batch)) ?? 0;
         batch.numbers ??= { identity, baseSequence };
       }
-      const byLeader = await cluster.byLeader(batches);
+      const { byNode, failed: leaderless } = await cluster.byLeader(batches);
+      for (const [batch, thrown] of leaderless) failed.set(batch, thrown);
       await Promise.all(
-        byLeader.map(async ({ nodeId, partitions }) => {
+        [...byNode].map(async ([nodeId, led]) => {
           try {
-            await this.#sendTo(nodeId, partitions, failed);
+            await this.#sendTo(nodeId, led, failed);
           } catch (thrown) {
-            for (const batch of partitions) failed.set(batch, thrown);
+            for (const batch of led) failed.set(batch, thrown);
           }
         }),
       );
@@ -266,6 +268,12 @@ export class KafkaProducer {
     }
     return this.#identity;
   }
+}
+
+/** A leader may hear of a new topic later than whoever told us of it. */
+function mayPass(thrown: unknown, type: string, failures: number): boolean {
+  if (type === 'UNKNOWN_TOPIC_OR_PARTITION') return failures < UNKNOWN_FAILURES_MAX;
+  return isTransient(thrown) && failures < WAITS_MS.length;
 }
 
 function halves(batch: PendingBatch): PendingBatch[] {

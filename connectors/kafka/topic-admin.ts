@@ -122,9 +122,10 @@ export class TopicAdmin {
 
   async #offsets(tps: readonly TopicPartition[], timestamp: number): Promise<Map<string, number>> {
     return this.#cluster.retrying(async () => {
-      const byLeader = await this.#cluster.byLeader(unique(tps));
+      const { byNode, failed } = await this.#cluster.byLeader(unique(tps));
+      for (const thrown of failed.values()) throw thrown;
       const found = await Promise.all(
-        byLeader.map(async ({ nodeId, partitions }) => {
+        [...byNode].map(async ([nodeId, partitions]) => {
           const broker = await this.#cluster.broker(nodeId);
           const topics = groupByTopic(partitions).map(({ topic, partitions: list }) => ({
             topic,

@@ -1,9 +1,10 @@
 /** Members of a group in logs of their own, as in processes of their own. */
+import { Kafka, logLevel } from 'kafkajs';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Log, TopicPartition } from '../../../src/log/index.ts';
 import { drive, Member, SharedState } from '../../contract/log-groups.ts';
 import { bytes } from '../../contract/log-support.ts';
-import { describeKafka, openLog, prefix } from './support.ts';
+import { brokers, describeKafka, openLog, prefix } from './support.ts';
 
 const PARTITIONS = 6;
 
@@ -82,6 +83,19 @@ describeKafka('a group over several processes', () => {
     expect(lost).toHaveLength(PARTITIONS);
     expect(revoked).toEqual([]);
     expect(zombie.generation).toBeGreaterThan(before);
+  });
+
+  it('takes up partitions that are added to a topic', async () => {
+    const topic = await newTopic();
+    await using quick = await openLog({ partitionsCheckMs: 200 });
+    await using member = await Member.join(quick, topic, [topic], new SharedState());
+    expect(member.partitions()).toHaveLength(PARTITIONS);
+    const admin = new Kafka({ brokers: [...brokers], logLevel: logLevel.NOTHING }).admin();
+    await admin.connect();
+    await admin.createPartitions({ topicPartitions: [{ topic, count: PARTITIONS + 2 }] });
+    await admin.disconnect();
+    await drive([member], () => member.partitions().length === PARTITIONS + 2);
+    expect(member.events).toEqual(['assigned 0 1 2 3 4 5', 'assigned 6 7']);
   });
 
   it('shows where it is to other tools, and takes positions once nobody is in it', async () => {
