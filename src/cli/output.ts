@@ -14,7 +14,8 @@ export interface Output {
   /** The value with --json; `text` for a person. */
   result(value: unknown, text: () => string): void;
   /**
-   * A bar on a terminal, a line every few seconds elsewhere. `total` is 0 while it is not known;
+   * A bar on a terminal, a line every few seconds elsewhere, nothing with --json: what then comes on
+   * standard error is an error. `total` is 0 while it is not known;
    * `start` is what was done before this run, which its rate does not count.
    */
   progress(label: string, total: number, start?: number): Progress;
@@ -75,7 +76,8 @@ export function createOutput(options: OutputOptions): Output {
     },
     result: (value, text) => print(json ? toJson(value) : text()),
     progress: (label, total, start = 0) => {
-      const make = stderr.isTTY && !json ? progressBar : progressLines;
+      if (json) return { update: () => {}, stop: () => {} };
+      const make = stderr.isTTY ? progressBar : progressLines;
       return make({ stream: stderr, label, total, start, nowMs });
     },
     error: (thrown) => {

@@ -33,11 +33,13 @@ export interface ProgramOptions {
   readonly writeOut: (text: string) => void;
   /** Where faults of the command line go. */
   readonly writeErr: (text: string) => void;
+  /** Columns of a line of help. */
+  readonly helpWidth: number;
 }
 
 /** The command `freshet`, ready to parse arguments. It throws CommanderError instead of exiting. */
 export function buildProgram(options: ProgramOptions): Command {
-  const { makeOutput, signal, writeOut, writeErr } = options;
+  const { makeOutput, signal, writeOut, writeErr, helpWidth } = options;
   const program = new Command('freshet')
     .exitOverride()
     .configureOutput({ writeOut, writeErr })
@@ -49,7 +51,7 @@ export function buildProgram(options: ProgramOptions): Command {
     .helpOption('-h, --help', 'print help')
     .showSuggestionAfterError()
     .showHelpAfterError('Run with --help for the options and examples.')
-    .configureHelp({ sortSubcommands: false, showGlobalOptions: true });
+    .configureHelp({ helpWidth, sortSubcommands: false, showGlobalOptions: true });
   program.addHelpText(
     'after',
     `

@@ -10,6 +10,9 @@ const FAILED = 1;
 const WRONG_USAGE = 2;
 export const INTERRUPTED = 130;
 
+/** Columns of help where there is no terminal. */
+const HELP_WIDTH = 100;
+
 /** What a command has of the process it runs in. */
 export interface CliSurroundings {
   readonly stdout: NodeJS.WriteStream;
@@ -38,6 +41,7 @@ export async function runCli(args: readonly string[], around: CliSurroundings): 
     signal,
     writeOut: (text) => void stdout.write(text),
     writeErr: (text) => void (json || stderr.write(text)),
+    helpWidth: stdout.columns ?? HELP_WIDTH,
   });
   try {
     await program.parseAsync(args, { from: 'user' });

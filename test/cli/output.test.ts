@@ -127,12 +127,15 @@ describe('progress where there is no terminal', () => {
     expect(stderr).toBe('replay 50%  40/80  0/s\n');
   });
 
-  it('leaves standard output to the result with --json', () => {
-    const { stdout } = printed({ json: true }, (output) => {
-      output.progress('run', 10).stop();
+  it('leaves both streams to results and errors with --json', () => {
+    const { stdout, stderr } = printed({ json: true }, (output) => {
+      const progress = output.progress('run', 10);
+      progress.update(10);
+      progress.stop();
       output.result([], () => '');
     });
     expect(JSON.parse(stdout)).toEqual([]);
+    expect(stderr).toBe('');
   });
 });
 

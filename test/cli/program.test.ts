@@ -28,7 +28,7 @@ describe('the help of', () => {
       const examples = [...help.matchAll(/^ {2}\$ (.+)$/gm)].map((match) => match[1] as string);
       expect(examples.length).toBeGreaterThan(0);
       for (const example of examples) await expectUnderstood(example);
-      expect(help.split('\n').every((line) => line.length <= 120)).toBe(true);
+      expect(help.split('\n').every((line) => line.length <= 100)).toBe(true);
     },
   );
 });
@@ -114,6 +114,7 @@ function build(): { program: Command; written: string[]; ran: object[] } {
     signal: new AbortController().signal,
     writeOut: (text) => written.push(text),
     writeErr: () => {},
+    helpWidth: 100,
   });
   for (const path of pathsOf(program)) {
     const command = commandAt(program, path);

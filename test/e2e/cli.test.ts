@@ -358,7 +358,7 @@ async function json(args: readonly string[], where: string | null = repo): Promi
 async function failed(args: readonly string[]): Promise<{ code: string; next: string }> {
   const { code, stdout, stderr } = await cli([...args, '--json'], { repo });
   expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
-  return JSON.parse(stderr.slice(stderr.indexOf('{'))).error;
+  return JSON.parse(stderr).error;
 }
 
 /** Hours before the start of the test, to the second. */
