@@ -8,4 +8,8 @@ export const differences: Readonly<Record<string, string>> = {
     'a backfill never regresses a newer value (docs/architecture.md, «Time and order»)',
   'mat-odfv-single-source':
     'on-demand views are computed when they are read, never when rows are written: a source value past its TTL is null to the transform, online as in a join (docs/architecture.md, «Reading»)',
+  'quix-tumb-trigger-after':
+    'stream time alone closes a window (docs/windows.md, «Emission»); no value of it does',
+  'quix-tumb-trigger-before':
+    'stream time alone closes a window (docs/windows.md, «Emission»); no value of it does',
 };
