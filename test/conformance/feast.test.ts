@@ -12,6 +12,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { toTimestampUs } from '../../src/core/time.ts';
 import { FreshetError } from '../../src/errors.ts';
 import { type FeatureStore, openFeatureStore } from '../../src/index.ts';
+import { aggregateRows } from './aggregate-rows.ts';
 import { differences } from './differences.ts';
 import { buildFixture, type FeastCase, type Fixture } from './feast-fixture.ts';
 
@@ -141,6 +142,8 @@ describe.skipIf(cases.length === 0)('Feast cases', () => {
       case 'apply_feature_view':
         await store.apply();
         return;
+      case 'aggregate_rows':
+        return checkAggregates(step, outcome);
       case 'advance_clock':
         return fixture.clock.advance((step['seconds'] as number) * 1_000);
       default:
@@ -171,6 +174,15 @@ describe.skipIf(cases.length === 0)('Feast cases', () => {
     }
   }
 });
+
+async function checkAggregates(step: Row, outcome: Row): Promise<void> {
+  const got = await aggregateRows(step);
+  const want = outcome['columns'] as Row;
+  expect(Object.keys(got)).toEqual(Object.keys(want));
+  for (const [name, values] of Object.entries(want)) {
+    expectClose(comparable(got[name]), values, name);
+  }
+}
 
 function featuresOf(request: Row): { features: string[]; fullFeatureNames: boolean } | never {
   const fullFeatureNames = request['full_feature_names'] === true;
