@@ -156,7 +156,7 @@ export const ERROR_TABLE = {
   STORE_VERSION: process_('Use the Freshet version that wrote the store, or a newer one.'),
   STORE_CORRUPT: process_('Rebuild the store with `freshet replay --from earliest`.'),
   STORE_LOST: process_(
-    'Segments exist but the store is empty: run `freshet replay --from earliest` to rebuild it.',
+    'Bring the store back. If it is gone, move the folder of the segments away and run the engine: both are made again from what the log still has.',
   ),
   STORE_CLOSED: request('Open the store again; it was closed before this call.'),
   BINDING_UNSUPPORTED: process_(
