@@ -110,6 +110,15 @@ describe('a process of its own', () => {
     expect(await finished).toMatchObject({ code: 0, stderr: '' });
   });
 
+  it('goes on when nobody reads its log', async () => {
+    const { child, finished } = spawnCli(['-C', repo, 'run', '--until-caught-up']);
+    child.stderr?.destroy();
+    expect(await finished).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('0 behind the end of the log'),
+    });
+  });
+
   it('reads rows from standard input, and stops well when it is told to', async () => {
     const produce = spawnCli(['-C', repo, '--json', 'produce', 'orders', '-']);
     produce.child.stdin?.end(
