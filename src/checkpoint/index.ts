@@ -1,5 +1,5 @@
 export { type Gap, listGaps } from './gaps.ts';
-export type { OutboxRecord } from './outbox.ts';
+export { type OutboxRecord, SEQUENCE_HEADER } from './outbox.ts';
 export { type BatchUpdate, PartitionCheckpoint, readPositions } from './partition-checkpoint.ts';
 export {
   type Counters,

@@ -1,3 +1,4 @@
+import { SEQUENCE_HEADER } from '../checkpoint/index.ts';
 import type { Header, Log, LogBatch, ProducedRecord } from '../log/index.ts';
 import { DEAD_LETTER_HEADERS, DEAD_LETTER_PARTITION } from '../pipeline/index.ts';
 import type { Resources } from './resources.ts';
@@ -29,7 +30,7 @@ export interface DeadLetterFilter {
 
 /** Told with a record that is sent again, so that its consumers can tell. */
 const RETRY_HEADER = 'freshet-retry-of';
-const OURS = new Set<string>(Object.values(DEAD_LETTER_HEADERS));
+const OURS = new Set<string>([...Object.values(DEAD_LETTER_HEADERS), SEQUENCE_HEADER]);
 
 /** The dead letters of a project. Letters stay in their topic; what was retried is remembered. */
 export class DeadLetters {

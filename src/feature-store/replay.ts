@@ -1,8 +1,11 @@
 import { join } from 'node:path';
-import type { Catalog } from '../definition/index.ts';
+import { encodePositions, readPositions, startPositions } from '../checkpoint/index.ts';
+import type { Catalog, TopicSource } from '../definition/index.ts';
 import { FreshetError } from '../errors.ts';
+import { KvBatch } from '../kv/index.ts';
 import { storeChecksum, type ViewChecksum } from '../online/index.ts';
 import { type PartitionReplay, planReplay, type ReplayFrom, rewind } from '../pipeline/index.ts';
+import { SPACE, type StateStore, stateKey } from '../state/index.ts';
 import { sourcesByTopic } from './open-task.ts';
 import { requireTopicSource } from './require.ts';
 import { Resources } from './resources.ts';
@@ -60,6 +63,7 @@ export async function replay(
   if (options.into !== undefined) {
     const beside = besideResources(resources, options.into);
     try {
+      await beginSilently(await beside.state(), catalog, plan.flat());
       await runUntilDone(beside, catalog, plan.flat(), options);
       const views = streamViews(catalog);
       const after = await storeChecksum(await beside.state());
@@ -76,6 +80,24 @@ export async function replay(
   }
   await runUntilDone(resources, catalog, plan.flat(), options);
   return compare(resources, plan.flat(), before, await storeChecksum(live));
+}
+
+/** Dead letters are for the live engine to send: partitions begin with all of theirs reported. */
+async function beginSilently(
+  state: StateStore,
+  catalog: Catalog,
+  plan: readonly PartitionReplay[],
+): Promise<void> {
+  const sources = sourcesByTopic(catalog);
+  const batch = new KvBatch();
+  for (const { topic, partition, fromOffset } of plan) {
+    const { name } = sources.get(topic) as TopicSource;
+    const sourceId = await state.dictionary.ensureSource(name);
+    if ((await readPositions(state, sourceId, partition)) !== null) continue;
+    const positions = { ...startPositions(fromOffset), reported: Number.MAX_SAFE_INTEGER };
+    batch.put(stateKey(sourceId, partition, SPACE.cursor), encodePositions(positions));
+  }
+  await state.kv.write(batch, { sync: true });
 }
 
 /** The plans of the sources, one list a source. */

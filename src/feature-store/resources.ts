@@ -24,13 +24,18 @@ export class Resources {
   readonly #lender: Resources | null;
   #closed = false;
 
-  /** With a lender, its log and its schemas are used. */
+  /** With a lender, its log and its schemas are used; the stores are beside its live ones. */
   constructor(config: Config, clock: Clock, lender: Resources | null = null) {
     this.config = config;
     this.clock = clock;
     this.#lender = lender;
     const { project } = config;
     this.registry = new RegistryFile({ path: config.registry.path, project, clock });
+  }
+
+  /** Whether the stores are the ones that the repository serves from. */
+  get isLive(): boolean {
+    return this.#lender === null;
   }
 
   /** @throws FreshetError LOG_LOCKED, LOG_UNAVAILABLE */

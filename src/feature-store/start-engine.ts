@@ -46,6 +46,7 @@ export async function startEngine(
       batchRecordsMax: engine.batchRecordsMax,
       batchBytesMax: engine.batchBytesMax,
     });
+  if (!resources.isLive) return start();
   return whileMaterializing(resources.registry, servedViews(catalog), start);
 }
 
