@@ -42,17 +42,21 @@ export async function readBackfill(
 ): Promise<BackfillRecord> {
   const bytes = await state.kv.get(keyOf(place));
   if (bytes === undefined) return NOTHING;
-  let value: BackfillRecord & { version: number };
+  let value: Partial<BackfillRecord & { version: number }> | null;
   try {
     value = JSON.parse(Buffer.from(bytes).toString());
   } catch (cause) {
     throw new FreshetError('STORE_CORRUPT', 'a backfill record cannot be read', { cause });
   }
-  if (value.version !== VERSION) {
-    const what = `a backfill record has version ${value.version}, not ${VERSION}`;
+  const { version, intervals, redo, files } = value ?? {};
+  if (version !== undefined && version !== VERSION) {
+    const what = `a backfill record has version ${version}, not ${VERSION}`;
     throw new FreshetError('STORE_VERSION', what);
   }
-  return { intervals: value.intervals, redo: value.redo, files: value.files };
+  if (intervals === undefined || redo === undefined || files === undefined) {
+    throw new FreshetError('STORE_CORRUPT', 'a backfill record is not whole');
+  }
+  return { intervals, redo, files };
 }
 
 export function putBackfill(batch: KvBatch, place: BackfillPlace, record: BackfillRecord): void {

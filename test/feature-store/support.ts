@@ -55,7 +55,7 @@ export const doubled = onDemandFeatureView({
   schema: { double: 'int64' },
   transform: (row) => ({ double: (row.amount ?? 0n) * 2n }),
 });
-export const model = featureService({ name: 'model', features: [live, doubled] });
+const model = featureService({ name: 'model', features: [live, doubled] });
 export const SHOP = [live, past, doubled, model] as unknown as readonly Definition[];
 
 export interface Shop {

@@ -131,6 +131,15 @@ export const sharedTests: readonly Shared[] = [
     because: 'a command is right when what it leaves behind is what the next one finds',
   },
   {
+    test: 'test/feature-store/feature-store.test.ts',
+    covers: [
+      'src/feature-store/open-serving.ts',
+      'src/feature-store/open-task.ts',
+      'src/feature-store/start-engine.ts',
+    ],
+    because: 'they join what other folders test, and only the whole store shows it',
+  },
+  {
     test: 'test/join/historical-reader.test.ts',
     covers: [
       'src/join/entity-rows.ts',
