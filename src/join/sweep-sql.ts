@@ -1,6 +1,7 @@
 /**
  * The two sorted streams of a sweep. Labelled entities are numbered first, so that rows of other
- * entities are dropped before the sort and the streams meet by a number.
+ * entities are dropped before the sort and the streams meet by a number. Numbers are DOUBLEs, which
+ * hold microseconds and offsets whole and cost no bigint a row.
  */
 import type { Schema } from '../core/field-type.ts';
 import { NO_CREATED_TIME_US } from '../core/row-order.ts';
@@ -30,7 +31,7 @@ export function sweptLabelsSql(
 ): string {
   const on = read.keys.map((_, i) => `l.${labels.keyColumns[i]} = x.k${i}`).join(' AND ') || 'true';
   const q = rules.strictlyBefore ? 'l.q - 1' : 'l.q';
-  return `SELECT x.n, l.id, ${q} AS q FROM ${labels.table} l JOIN ${entities} x ON ${on} ORDER BY x.n, q, l.id`;
+  return `SELECT x.n::DOUBLE AS n, l.id, (${q})::DOUBLE AS q FROM ${labels.table} l JOIN ${entities} x ON ${on} ORDER BY x.n, ${q}, l.id`;
 }
 
 /**
@@ -68,14 +69,14 @@ function relationSql(
   const on =
     read.keys.map(({ key }, i) => `r.${quoteIdentifier(key)} = x.k${i}`).join(' AND ') || 'true';
   const columns = [
-    'x.n AS n',
-    `${isBitemporal ? `greatest(${e}, ${arrival})` : e} AS known`,
-    `${e} AS e`,
-    `${created} AS created`,
-    `${rules.late === 'include' ? '0' : 'r._late'}::BIGINT AS late`,
+    'x.n::DOUBLE AS n',
+    `${isBitemporal ? `greatest(${e}, ${arrival})` : e}::DOUBLE AS known`,
+    `${e}::DOUBLE AS e`,
+    `${created}::DOUBLE AS created`,
+    `${rules.late === 'include' ? '0' : 'r._late'}::DOUBLE AS late`,
     `${relation.rank}::INTEGER AS rank`,
     'r._partition AS _partition',
-    'r._offset AS _offset',
+    'r._offset::DOUBLE AS _offset',
     ...Object.keys(fields).map((field, i) => `r.${quoteIdentifier(field)} AS f${i}`),
   ];
   const conditions = [`${time} IS NOT NULL`];

@@ -88,11 +88,13 @@ async function writeResults(
   const entity = new EntitySweep(read, rows);
   try {
     for await (const chunk of duckdb.stream(labelsSql)) {
-      const [n, id, q] = [0, 1, 2].map((c) => chunk.column(c).values as BigInt64Array);
+      const n = chunk.column(0).values as Float64Array;
+      const id = chunk.column(1).values as BigInt64Array;
+      const q = chunk.column(2).values as Float64Array;
       for (let i = 0; i < chunk.rowCount; i++) {
-        const values = await entity.at(Number(n?.[i]), Number(q?.[i]));
+        const values = await entity.at(n[i] as number, q[i] as number);
         if (values === null) continue;
-        out.add(id?.[i] as bigint, read.features, values);
+        out.add(id[i] as bigint, read.features, values);
         if (out.count === RESULT_ROWS)
           out.flush((columns, count) => appender.append(columns, 0, count));
       }
@@ -179,11 +181,11 @@ class RowCursor {
   }
 
   get entity(): number {
-    return Number(this.#rows?.entities[this.#i]);
+    return this.#rows?.entities[this.#i] as number;
   }
 
   get knownUs(): number {
-    return Number(this.#rows?.knownUs[this.#i]);
+    return this.#rows?.knownUs[this.#i] as number;
   }
 
   /** Fetches the next chunk; false at the end. */
@@ -214,7 +216,7 @@ class RowCursor {
       rank: rows.ranks[i] as SourceRank,
       partition: rows.partitions[i] as number,
     };
-    const lateByUs = Number(rows.lateByUs[i]);
+    const lateByUs = rows.lateByUs[i] as number;
     applyRow(this.plan, graceUs, windows, rows.window.columns, inOrder, i, lateByUs, firstTiles);
   }
 
@@ -224,9 +226,9 @@ class RowCursor {
 }
 
 interface SweptRows {
-  readonly entities: BigInt64Array;
-  readonly knownUs: BigInt64Array;
-  readonly lateByUs: BigInt64Array;
+  readonly entities: Float64Array;
+  readonly knownUs: Float64Array;
+  readonly lateByUs: Float64Array;
   readonly ranks: Int32Array;
   readonly partitions: Int32Array;
   readonly batch: RowBatch;
@@ -243,8 +245,7 @@ function sweptRows(
 ): SweptRows {
   const source = read.view.streamSource ?? read.view.batchSource;
   const layout = rowLayout(source?.schema ?? {});
-  const longs = (c: number): BigInt64Array => chunk.column(c).values as BigInt64Array;
-  const numbers = (c: number): Float64Array => Float64Array.from(longs(c), Number);
+  const numbers = (c: number): Float64Array => chunk.column(c).values as Float64Array;
   const columns = layout.types.map((type, f): Column => {
     const column = chunk.column(SYSTEM_COLUMNS + f);
     return type === 'json' ? parseJson(column) : { ...column, type };
@@ -260,9 +261,9 @@ function sweptRows(
     arrivalTimesUs: eventTimesUs,
   };
   return {
-    entities: longs(0),
-    knownUs: longs(1),
-    lateByUs: longs(4),
+    entities: numbers(0),
+    knownUs: numbers(1),
+    lateByUs: numbers(4),
     ranks: chunk.column(5).values as Int32Array,
     partitions: chunk.column(6).values as Int32Array,
     batch,

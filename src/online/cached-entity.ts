@@ -21,10 +21,10 @@ export class CachedEntity implements ChangingWindows {
   batch = 0;
   isLoaded = false;
   #head: Head | null = null;
-  /** The newest block that is stored, by group; nothing above it needs to be looked for. */
   readonly #blocks: readonly Map<number, TileBlock>[];
   readonly #sessions: (Sessions | undefined)[] = [];
   readonly #changed: readonly Set<number>[];
+  /** Nothing newer is stored, so nothing newer needs to be looked for. */
   #storedHead: Head | null = null;
 
   constructor(key: Uint8Array, groups: number) {
@@ -41,8 +41,10 @@ export class CachedEntity implements ChangingWindows {
     this.#head = head;
   }
 
+  /** Values in memory: the head, and by group its blocks or its sessions. */
   get blockCount(): number {
-    return this.#blocks.reduce((sum, { size }) => sum + size, 0);
+    const sessions = this.#sessions.filter((held) => held !== undefined).length;
+    return this.#blocks.reduce((sum, { size }) => sum + size, 1 + sessions);
   }
 
   /** The head as it is stored. */
@@ -85,7 +87,7 @@ export class CachedEntity implements ChangingWindows {
   }
 
   /** Tiles that rows change are not read. */
-  blockIrs(): null {
+  mergedIrs(): null {
     return null;
   }
 

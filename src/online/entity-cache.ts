@@ -2,18 +2,17 @@ import type { MapKey } from '../state/index.ts';
 import type { WindowGroup } from '../window/index.ts';
 import { CachedEntity } from './cached-entity.ts';
 
-/** Blocks in memory: some hundred bytes each for plain aggregations, some kB with sketches. */
-const BLOCKS_MAX = 65_536;
-
 /** Entities whose windows are in memory, the least recently used first to go. */
 export class EntityCache {
   readonly #groups: number;
+  readonly #blocksMax: number;
   readonly #entities = new Map<MapKey, CachedEntity>();
   #batch = 0;
   #used: CachedEntity[] = [];
 
-  constructor(groups: number) {
+  constructor(groups: number, blocksMax: number) {
     this.#groups = groups;
+    this.#blocksMax = blocksMax;
   }
 
   beginBatch(): void {
@@ -56,7 +55,7 @@ export class EntityCache {
     let blocks = 0;
     for (const entity of this.#entities.values()) blocks += entity.blockCount;
     for (const [key, entity] of this.#entities) {
-      if (blocks <= BLOCKS_MAX || entity.batch === this.#batch) return;
+      if (blocks <= this.#blocksMax || entity.batch === this.#batch) return;
       blocks -= entity.blockCount;
       this.#entities.delete(key);
     }

@@ -62,6 +62,8 @@ export interface RowUpserterOptions {
   readonly partitions: number;
   /** Entities whose order is remembered, default 131,072: about 80 bytes each beside their keys. */
   readonly memoEntriesMax?: number;
+  /** Blocks of windows that stay in memory, default 65,536. */
+  readonly cachedBlocksMax?: number;
 }
 
 const MEMO_ENTRIES_MAX = 131_072;

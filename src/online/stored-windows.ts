@@ -46,7 +46,7 @@ export class StoredWindows implements EntityWindows {
   }
 
   /** One read of stored tiles merges each of them once anyway. */
-  blockIrs(): null {
+  mergedIrs(): null {
     return null;
   }
 

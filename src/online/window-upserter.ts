@@ -7,6 +7,7 @@
 import { assert } from '../core/assert.ts';
 import { ByteReader, ByteWriter } from '../core/bytes.ts';
 import type { RowBatch } from '../core/row-batch.ts';
+import { US_PER_MS } from '../core/time.ts';
 import type { KvBatch } from '../kv/index.ts';
 import {
   type EntityKeyCodec,
@@ -47,6 +48,9 @@ import type {
   UpsertResult,
 } from './row-upserter.ts';
 
+/** Blocks in memory: some hundred bytes each for plain aggregations, some kB with sketches. */
+const CACHED_BLOCKS_MAX = 65_536;
+
 export async function createWindowUpserter(options: RowUpserterOptions): Promise<RowUpserter> {
   const { state, view, layout, partitions } = options;
   const { windowing, streamSource } = view;
@@ -64,10 +68,12 @@ export async function createWindowUpserter(options: RowUpserterOptions): Promise
     keyer: keys.forRows(layout),
     plan,
     graceUs: view.graceUs,
+    outOfOrderUs: isStream ? streamSource.outOfOrderMs * US_PER_MS : null,
     read: windowRowReader(view, windowing, plan, layout),
     viewId,
     sourceId: options.sourceId,
     partitions,
+    cachedBlocksMax: options.cachedBlocksMax ?? CACHED_BLOCKS_MAX,
     finder: home === null || home.spread ? null : finder,
   });
 }
@@ -78,10 +84,13 @@ interface Compiled {
   readonly keyer: RowKeyer;
   readonly plan: WindowPlan;
   readonly graceUs: number;
+  /** How far stream time stays behind the newest row; null for batch history, which has none. */
+  readonly outOfOrderUs: number | null;
   readonly read: WindowRowReader;
   readonly viewId: number;
   readonly sourceId: number;
   readonly partitions: number;
+  readonly cachedBlocksMax: number;
   /** Null when reads look into every partition anyway. */
   readonly finder: HomeFinder | null;
 }
@@ -104,7 +113,7 @@ class WindowUpserter implements RowUpserter {
 
   constructor(compiled: Compiled) {
     this.#compiled = compiled;
-    this.#cache = new EntityCache(compiled.plan.groups.length);
+    this.#cache = new EntityCache(compiled.plan.groups.length, compiled.cachedBlocksMax);
     this.#finder = compiled.finder;
   }
 
@@ -130,11 +139,27 @@ class WindowUpserter implements RowUpserter {
       const entity = entities[i];
       if (entity === null || entity === undefined) continue;
       const late = lateByUs?.[i] ?? 0;
-      if (applyRow(plan, graceUs, entity, columns, inOrder, i, late, firstTiles)) written++;
+      const readFromUs = this.#readFromUs(rows.eventTimesUs[i] as number, late);
+      if (applyRow(plan, graceUs, entity, columns, inOrder, i, late, firstTiles, readFromUs)) {
+        written++;
+      }
     }
     this.#put(from.partition, into);
     this.#cache.trim();
     return { written, stale: rows.count - firstNew - written - withoutKey, withoutKey };
+  }
+
+  /**
+   * Stream time - grace as one row alone tells it, so that what is forgotten does not depend on how
+   * rows are cut into batches. Where an entity's sessions are in several partitions, rows of one
+   * may join sessions of another: then none is forgotten.
+   */
+  #readFromUs(eventTimeUs: number, lateByUs: number): number {
+    const { outOfOrderUs, graceUs, partitions } = this.#compiled;
+    const isWhole = this.#finder !== null || partitions === 1;
+    if (outOfOrderUs === null || !isWhole) return Number.NEGATIVE_INFINITY;
+    const streamTimeUs = eventTimeUs + (lateByUs > 0 ? lateByUs : -outOfOrderUs);
+    return streamTimeUs - graceUs;
   }
 
   #entity(key: MapKey, rows: RowBatch, i: number, partition: number, into: KvBatch): CachedEntity {

@@ -5,9 +5,8 @@
  */
 import type { RowsInOrder } from './aggregator.ts';
 import { alignedStartUs, alignedTiles, isInTime, isOpen, slidingTile } from './in-window.ts';
-import { addToSessions, dropClosed, type Sessions } from './sessions.ts';
+import { addToSessions, forgetSessions, type Sessions } from './sessions.ts';
 import { createTile, type GroupColumns, mergeIrs, type Tile, updateTile } from './tile.ts';
-import { BLOCK_TILES, blockOf } from './tile-block.ts';
 import type { WindowGroup, WindowPlan } from './window-plan.ts';
 
 export interface EntityWindows {
@@ -15,10 +14,10 @@ export interface EntityWindows {
   readonly head: Head | null;
   tile(group: WindowGroup, index: number): Tile | undefined;
   /**
-   * The merged IRs of all tiles of a block, empty where it has none; null where nothing is merged
-   * beforehand.
+   * The merged IRs of the `2^level` tiles from `index × 2^level` on, empty where there are none;
+   * null where nothing is merged beforehand.
    */
-  blockIrs(group: WindowGroup, block: number): readonly unknown[] | null;
+  mergedIrs(group: WindowGroup, level: number, index: number): readonly unknown[] | null;
   sessions(group: WindowGroup): Sessions;
 }
 
@@ -42,7 +41,8 @@ export const ONLY_TILE = 0;
 /**
  * Takes row i of a batch into account where it counts. `lateByUs` is how far it lay behind the stream
  * time it met; tiles below `firstTiles` (by group) are left as they are, since no read will reach
- * them. Answers whether it counted anywhere.
+ * them. Reads are at or after `readFromUs`, default any time: sessions that none can ask for are
+ * forgotten. Answers whether the row counted anywhere.
  */
 export function applyRow(
   plan: WindowPlan,
@@ -53,6 +53,7 @@ export function applyRow(
   i: number,
   lateByUs: number,
   firstTiles: readonly number[],
+  readFromUs = Number.NEGATIVE_INFINITY,
 ): boolean {
   const eventTimeUs = rows.eventTimesUs[i] as number;
   let counted = false;
@@ -60,11 +61,11 @@ export function applyRow(
     const groupColumns = columns[group.index] as GroupColumns;
     if (group.shape.kind === 'session') {
       const { gapUs } = group.shape;
+      if (!isInTime(lateByUs, graceUs + gapUs)) continue;
+      counted = true;
       const sessions = windows.sessionsForUpdate(group);
-      const closedBeforeUs = eventTimeUs + lateByUs - graceUs;
-      const added = addToSessions(group, gapUs, sessions, groupColumns, rows, i, closedBeforeUs);
-      if (lateByUs === 0) dropClosed(sessions, gapUs, closedBeforeUs);
-      counted ||= added;
+      addToSessions(group, gapUs, sessions, groupColumns, rows, i);
+      forgetSessions(sessions, gapUs, readFromUs);
       continue;
     }
     const { first, last } = touchedTiles(group, eventTimeUs);
@@ -119,41 +120,51 @@ function extended(head: Head | null, eventTimeUs: number): Head {
   };
 }
 
-/** Windows that live in memory alone. Blocks are merged once, for reads that follow one another. */
+/** Levels of tiles that are merged beforehand; a window has some 170 tiles at most. */
+export const LEVELS = 7;
+
+/**
+ * Windows that live in memory alone. Tiles are merged in pairs, pairs of pairs and so on, once, for
+ * reads that follow one another: a window is a dozen merges in place of a hundred.
+ */
 export class MemoryWindows implements ChangingWindows {
   head: Head | null = null;
   readonly #tiles: Map<number, Tile>[] = [];
-  readonly #blocks: Map<number, readonly unknown[]>[] = [];
+  /** By group and level. */
+  readonly #merged: Map<number, readonly unknown[]>[][] = [];
+  /** By group: no tile above this is in what was merged. */
+  readonly #mergedUpTo: number[] = [];
   readonly #sessions: Sessions[] = [];
 
   tile(group: WindowGroup, index: number): Tile | undefined {
     return this.#tiles[group.index]?.get(index);
   }
 
-  blockIrs(group: WindowGroup, block: number): readonly unknown[] {
-    this.#blocks[group.index] ??= new Map();
-    const blocks = this.#blocks[group.index] as Map<number, readonly unknown[]>;
-    let irs = blocks.get(block);
+  mergedIrs(group: WindowGroup, level: number, index: number): readonly unknown[] {
+    if (level === 0) return this.tile(group, index)?.irs ?? NO_IRS;
+    const merged = this.#level(group, level);
+    let irs = merged.get(index);
     if (irs === undefined) {
-      irs = this.#mergeBlock(group, block);
-      blocks.set(block, irs);
+      const left = this.mergedIrs(group, level - 1, index * 2);
+      const right = this.mergedIrs(group, level - 1, index * 2 + 1);
+      irs = left.length === 0 ? right : right.length === 0 ? left : joined(group, left, right);
+      merged.set(index, irs);
+      const last = (index + 1) * 2 ** level - 1;
+      this.#mergedUpTo[group.index] = Math.max(last, this.#mergedUpTo[group.index] ?? last);
     }
     return irs;
   }
 
-  #mergeBlock(group: WindowGroup, block: number): readonly unknown[] {
-    let merged: Tile | null = null;
-    for (let place = 0; place < BLOCK_TILES; place++) {
-      const tile = this.tile(group, block * BLOCK_TILES + place);
-      if (tile === undefined) continue;
-      merged ??= createTile(group);
-      mergeIrs(group, merged.irs, tile.irs);
-    }
-    return merged?.irs ?? [];
+  #level(group: WindowGroup, level: number): Map<number, readonly unknown[]> {
+    this.#merged[group.index] ??= Array.from({ length: LEVELS + 1 }, () => new Map());
+    return this.#merged[group.index]?.[level] as Map<number, readonly unknown[]>;
   }
 
   tileForUpdate(group: WindowGroup, index: number): Tile {
-    this.#blocks[group.index]?.delete(blockOf(index));
+    if (index <= (this.#mergedUpTo[group.index] ?? Number.NEGATIVE_INFINITY)) {
+      const levels = this.#merged[group.index] as Map<number, readonly unknown[]>[];
+      for (let l = 1; l <= LEVELS; l++) levels[l]?.delete(Math.floor(index / 2 ** l));
+    }
     this.#tiles[group.index] ??= new Map();
     const tiles = this.#tiles[group.index] as Map<number, Tile>;
     let tile = tiles.get(index);
@@ -178,7 +189,22 @@ export class MemoryWindows implements ChangingWindows {
     const tiles = this.#tiles[group.index];
     if (tiles === undefined) return;
     for (const key of tiles.keys()) if (key < index) tiles.delete(key);
-    const blocks = this.#blocks[group.index];
-    for (const block of blocks?.keys() ?? []) if (block <= blockOf(index)) blocks?.delete(block);
+    for (const [level, merged] of (this.#merged[group.index] ?? []).entries()) {
+      const below = index / 2 ** level;
+      for (const key of merged.keys()) if (key < below) merged.delete(key);
+    }
   }
+}
+
+const NO_IRS: readonly unknown[] = [];
+
+function joined(
+  group: WindowGroup,
+  left: readonly unknown[],
+  right: readonly unknown[],
+): readonly unknown[] {
+  const irs = group.slots.map(({ aggregator }) => aggregator.create());
+  mergeIrs(group, irs, left);
+  mergeIrs(group, irs, right);
+  return irs;
 }

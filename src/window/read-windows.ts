@@ -8,12 +8,11 @@
  */
 import type { FieldValue } from '../core/field-type.ts';
 import type { SlidingWindow } from '../definition/index.ts';
-import { type EntityWindows, type Head, ONLY_TILE } from './entity-windows.ts';
+import { type EntityWindows, type Head, LEVELS, ONLY_TILE } from './entity-windows.ts';
 import { alignedTileAt, exactRange, steppedRange, type TileRange } from './in-window.ts';
 import type { KeptRow } from './kept-rows.ts';
 import { sessionAt } from './sessions.ts';
 import { irsOfKept, mergeIrs } from './tile.ts';
-import { BLOCK_TILES, blockOf, placeOf } from './tile-block.ts';
 import type { WindowGroup, WindowPlan, WindowRead } from './window-plan.ts';
 
 export interface WindowValues {
@@ -128,16 +127,23 @@ function irsOfRows(
   return rows.length === 0 ? null : irsOfKept(group, rows);
 }
 
-/** Whole blocks where the windows have them merged, single tiles elsewhere. */
+/** The largest aligned runs of tiles that are merged beforehand; where none are, single tiles. */
 function mergedIrs(group: WindowGroup, windows: EntityWindows, range: TileRange): unknown[] | null {
   let merged: unknown[] | null = null;
-  for (let index = range.first; index <= range.last; index++) {
-    const block = blockOf(index);
-    const isWhole = placeOf(index) === 0 && range.last - index >= BLOCK_TILES - 1;
-    const blockIrs = isWhole ? windows.blockIrs(group, block) : null;
-    if (blockIrs !== null) index += BLOCK_TILES - 1;
-    const irs = blockIrs ?? windows.tile(group, index)?.irs;
-    if (irs === undefined || irs.length === 0) continue;
+  for (let index = range.first; index <= range.last; ) {
+    let level = 0;
+    // The last tile stays single: it is the one that the next rows change.
+    while (
+      level < LEVELS &&
+      index % 2 ** (level + 1) === 0 &&
+      index + 2 ** (level + 1) <= range.last
+    ) {
+      level++;
+    }
+    const beforehand = windows.mergedIrs(group, level, index / 2 ** level);
+    const irs = beforehand ?? windows.tile(group, index)?.irs ?? [];
+    index += beforehand === null ? 1 : 2 ** level;
+    if (irs.length === 0) continue;
     merged ??= group.slots.map(({ aggregator }) => aggregator.create());
     mergeIrs(group, merged, irs);
   }

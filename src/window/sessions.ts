@@ -4,6 +4,10 @@
  * rows exactly a gap apart are in one session, and a session is closed once its end + gap lies
  * before stream time - grace.
  *
+ * A row counts unless the session that it would be alone is closed. That follows from the row and the
+ * stream time it met, whatever other rows there are, so that any order of the same rows makes the
+ * same sessions.
+ *
  * ```
  * sessions := count varint | count × (startUs f64 | endUs f64 | tile)     oldest first
  * ```
@@ -30,7 +34,7 @@ export interface Session {
 /** Oldest first, more than a gap apart. */
 export type Sessions = Session[];
 
-/** Adds a row, unless all it would make is a session that is closed. Answers whether it counts. */
+/** Adds a row that counts. */
 export function addToSessions(
   group: WindowGroup,
   gapUs: number,
@@ -38,19 +42,25 @@ export function addToSessions(
   columns: GroupColumns,
   rows: RowsInOrder,
   i: number,
-  closedBeforeUs: number,
-): boolean {
+): void {
   const eventTimeUs = rows.eventTimesUs[i] as number;
   const { from, to } = neighbours(sessions, eventTimeUs, eventTimeUs, gapUs);
-  const endUs = Math.max(eventTimeUs, ...sessions.slice(from, to).map((session) => session.endUs));
-  if (endUs + gapUs < closedBeforeUs) return false;
+  if (to - from === 1) {
+    const { startUs, endUs, tile } = sessions[from] as Session;
+    updateTile(group, tile, columns, rows, i);
+    sessions[from] = {
+      startUs: Math.min(startUs, eventTimeUs),
+      endUs: Math.max(endUs, eventTimeUs),
+      tile,
+    };
+    return;
+  }
   const tile = createTile(group);
   updateTile(group, tile, columns, rows, i);
   joinSession(group, gapUs, sessions, { startUs: eventTimeUs, endUs: eventTimeUs, tile });
-  return true;
 }
 
-/** Puts a session among the others and joins it with those within the gap. */
+/** Puts a session among the others and joins those within the gap into it. */
 export function joinSession(
   group: WindowGroup,
   gapUs: number,
@@ -58,14 +68,13 @@ export function joinSession(
   session: Session,
 ): void {
   const { from, to } = neighbours(sessions, session.startUs, session.endUs, gapUs);
-  const joined = sessions.slice(from, to);
-  const tile = createTile(group);
-  for (const part of [...joined, session]) mergeTile(group, tile, part.tile);
-  sessions.splice(from, to - from, {
-    startUs: Math.min(session.startUs, ...joined.map((part) => part.startUs)),
-    endUs: Math.max(session.endUs, ...joined.map((part) => part.endUs)),
-    tile,
-  });
+  let { startUs, endUs } = session;
+  for (const joined of sessions.slice(from, to)) {
+    startUs = Math.min(startUs, joined.startUs);
+    endUs = Math.max(endUs, joined.endUs);
+    mergeTile(group, session.tile, joined.tile);
+  }
+  sessions.splice(from, to - from, { startUs, endUs, tile: session.tile });
 }
 
 /** The newest session with a row at or before q; undefined when there is none. */
@@ -73,11 +82,22 @@ export function sessionAt(sessions: Sessions, atUs: number): Session | undefined
   return sessions.findLast((session) => session.startUs <= atUs);
 }
 
-/** Forgets closed sessions, but for the newest: reads ask for that one. */
-export function dropClosed(sessions: Sessions, gapUs: number, closedBeforeUs: number): void {
-  const firstKept = sessions.findIndex((session) => session.endUs + gapUs >= closedBeforeUs);
-  const dropped = firstKept < 0 ? sessions.length - 1 : Math.min(firstKept, sessions.length - 1);
-  if (dropped > 0) sessions.splice(0, dropped);
+/**
+ * Forgets sessions that no row can join any more and that no read at or after stream time - grace
+ * can ask for, since a newer one had begun by then.
+ */
+export function forgetSessions(sessions: Sessions, gapUs: number, readFromUs: number): void {
+  // A row of a gap before that time still counts, and joins what ended a gap before it.
+  const joinsFromUs = readFromUs - 2 * gapUs;
+  let count = 0;
+  while (
+    count + 1 < sessions.length &&
+    (sessions[count] as Session).endUs < joinsFromUs &&
+    (sessions[count + 1] as Session).startUs <= readFromUs
+  ) {
+    count++;
+  }
+  if (count > 0) sessions.splice(0, count);
 }
 
 export function encodeSessions(group: WindowGroup, sessions: Sessions, out: ByteWriter): void {
@@ -97,16 +117,16 @@ export function decodeSessions(group: WindowGroup, input: ByteReader): Sessions 
   }));
 }
 
-/** Sessions `[from, to)` lie within the gap of the given time span. */
+/** Sessions `[from, to)` lie within the gap of the given time span; most rows are near the end. */
 function neighbours(
   sessions: Sessions,
   startUs: number,
   endUs: number,
   gapUs: number,
 ): { from: number; to: number } {
-  let from = 0;
-  while (from < sessions.length && (sessions[from] as Session).endUs + gapUs < startUs) from++;
-  let to = from;
-  while (to < sessions.length && (sessions[to] as Session).startUs - gapUs <= endUs) to++;
+  let to = sessions.length;
+  while (to > 0 && (sessions[to - 1] as Session).startUs - gapUs > endUs) to--;
+  let from = to;
+  while (from > 0 && (sessions[from - 1] as Session).endUs + gapUs >= startUs) from--;
   return { from, to };
 }

@@ -1,5 +1,6 @@
 import type { Column } from '../../core/row-batch.ts';
 import type { Aggregator } from '../aggregator.ts';
+import { BucketCounts } from './bucket-counts.ts';
 
 /**
  * A quantile sketch of logarithmic buckets (C. Masson, J. E. Rim, H. K. Lee, «DDSketch», 2019):
@@ -12,8 +13,8 @@ interface SketchIr {
   count: number;
   nans: number;
   zeros: number;
-  readonly positive: Map<number, number>;
-  readonly negative: Map<number, number>;
+  readonly positive: BucketCounts;
+  readonly negative: BucketCounts;
 }
 
 /** Magnitudes below the least normal double have no relative precision: they count as 0. */
@@ -24,7 +25,13 @@ export function percentileAggregator(p: number, accuracy: number): Aggregator<ne
   const buckets = new Buckets(accuracy);
   const aggregator: Aggregator<SketchIr> = {
     outputType: 'float64',
-    create: () => ({ count: 0, nans: 0, zeros: 0, positive: new Map(), negative: new Map() }),
+    create: () => ({
+      count: 0,
+      nans: 0,
+      zeros: 0,
+      positive: new BucketCounts(),
+      negative: new BucketCounts(),
+    }),
     update: (ir, column, _rows, i) => {
       const { valid, values } = column as Column;
       if (valid[i] === 0) return;
@@ -33,16 +40,16 @@ export function percentileAggregator(p: number, accuracy: number): Aggregator<ne
       else {
         ir.count++;
         if (Math.abs(x) < LEAST) ir.zeros++;
-        else if (x > 0) add(ir.positive, buckets.indexOf(x), 1);
-        else add(ir.negative, buckets.indexOf(-x), 1);
+        else if (x > 0) ir.positive.add(buckets.indexOf(x), 1);
+        else ir.negative.add(buckets.indexOf(-x), 1);
       }
     },
     merge: (into, from) => {
       into.count += from.count;
       into.nans += from.nans;
       into.zeros += from.zeros;
-      for (const [index, count] of from.positive) add(into.positive, index, count);
-      for (const [index, count] of from.negative) add(into.negative, index, count);
+      into.positive.merge(from.positive);
+      into.negative.merge(from.negative);
     },
     finalize: (ir) => (ir.count === 0 ? null : quantile(ir, p, buckets)),
     encode: (ir, out) => {
@@ -50,25 +57,27 @@ export function percentileAggregator(p: number, accuracy: number): Aggregator<ne
       out.varint(ir.zeros);
       for (const side of [ir.negative, ir.positive]) {
         out.varint(side.size);
-        for (const [index, count] of sorted(side)) {
+        side.some((index, count) => {
           out.i32(index);
           out.varint(count);
-        }
+          return false;
+        });
       }
     },
     decode: (input) => {
       const [nans, zeros] = [input.varint(), input.varint()];
-      const readSide = (): Map<number, number> => {
-        const side = new Map<number, number>();
+      let count = zeros;
+      const readSide = (): BucketCounts => {
+        const side = new BucketCounts();
         for (let left = input.varint(); left > 0; left--) {
           const index = input.i32();
-          side.set(index, input.varint());
+          const inBucket = input.varint();
+          side.add(index, inBucket);
+          count += inBucket;
         }
         return side;
       };
       const [negative, positive] = [readSide(), readSide()];
-      let count = zeros;
-      for (const n of [...negative.values(), ...positive.values()]) count += n;
       return { count, nans, zeros, negative, positive };
     },
   };
@@ -78,17 +87,16 @@ export function percentileAggregator(p: number, accuracy: number): Aggregator<ne
 /** The value at rank floor(p · (count - 1)) of the sorted values, as its bucket's middle. */
 function quantile(ir: SketchIr, p: number, buckets: Buckets): number {
   let left = Math.floor(p * (ir.count - 1));
-  for (const [index, count] of sorted(ir.negative).reverse()) {
-    if (left < count) return -buckets.middleOf(index);
+  let found = 0;
+  const holds = (index: number, count: number): boolean => {
+    found = index;
     left -= count;
-  }
-  if (left < ir.zeros) return 0;
+    return left < 0;
+  };
+  if (ir.negative.someFromEnd(holds)) return -buckets.middleOf(found);
   left -= ir.zeros;
-  for (const [index, count] of sorted(ir.positive)) {
-    if (left < count) return buckets.middleOf(index);
-    left -= count;
-  }
-  return Number.NaN;
+  if (left < 0) return 0;
+  return ir.positive.some(holds) ? buckets.middleOf(found) : Number.NaN;
 }
 
 class Buckets {
@@ -123,12 +131,4 @@ class Buckets {
     }
     return index < 0 ? 1 / power : power;
   }
-}
-
-function add(side: Map<number, number>, index: number, count: number): void {
-  side.set(index, (side.get(index) ?? 0) + count);
-}
-
-function sorted(side: ReadonlyMap<number, number>): [index: number, count: number][] {
-  return [...side].sort(([a], [b]) => a - b);
 }
