@@ -3,7 +3,14 @@
  * has caught up. It prints a line for each step, so that a step can be chosen to be killed at.
  */
 import { join } from 'node:path';
-import { entity, featureView, openFeatureStore, topicSource } from '../../src/index.ts';
+import {
+  entity,
+  featureView,
+  lifetime,
+  openFeatureStore,
+  topicSource,
+  windowedFeatureView,
+} from '../../src/index.ts';
 import { produceRows, readRows, skipRows } from '../../src/producer/index.ts';
 import { channels } from '../../src/telemetry/index.ts';
 
@@ -16,12 +23,25 @@ export const SOURCE = topicSource({
   outOfOrderMs: 60_000,
 });
 
-export const VIEW = featureView({
+const thing = entity({ name: 'thing', joinKeys: { key: 'int32' } });
+const newest = featureView({
   name: 'newest',
-  entities: [entity({ name: 'thing', joinKeys: { key: 'int32' } })],
+  entities: [thing],
   source: SOURCE,
   schema: { id: 'int64', value: 'float64' },
 });
+/** A row that is applied twice counts twice here. */
+const totals = windowedFeatureView({
+  name: 'totals',
+  entities: [thing],
+  source: SOURCE,
+  aggregations: [
+    { function: 'count', window: lifetime(), name: 'row_count' },
+    { column: 'id', function: 'sum', window: lifetime(), name: 'id_sum' },
+    { column: 'value', function: 'mean', window: lifetime(), name: 'value_mean' },
+  ],
+});
+export const VIEWS = [newest, totals];
 
 /** Small batches and segments: many steps of the commit for few rows. */
 export const CONFIG = {
@@ -36,7 +56,7 @@ async function main(directory: string): Promise<void> {
   tell('ready');
   channels.batch.subscribe(() => tell('batch'));
   channels.segment.subscribe(() => tell('segment'));
-  await using store = await openFeatureStore({ directory, definitions: [VIEW], config: CONFIG });
+  await using store = await openFeatureStore({ directory, definitions: VIEWS, config: CONFIG });
   await store.apply();
   await produce(store, join(directory, 'input.parquet'));
   const engine = await store.startEngine();

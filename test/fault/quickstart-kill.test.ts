@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Duckdb, openDuckdb, quoteLiteral } from '../../src/duckdb/index.ts';
 import { type FeatureStore, openFeatureStore } from '../../src/index.ts';
 import { ROOT } from '../rules/repository.ts';
-import { CONFIG, SOURCE, VIEW } from './kill-program.ts';
+import { CONFIG, SOURCE, VIEWS } from './kill-program.ts';
 
 const SEED = Number(process.env['FRESHET_SEED'] ?? 20_261_125);
 const ROWS = 150_000;
@@ -30,7 +30,7 @@ describe(`a run that is killed ${KILLS} times (seed ${SEED})`, { timeout: 120_00
     segments = `read_parquet(${quoteLiteral(join(folder, 'data/offline/events/*.parquet'))})`;
     await writeInput(duckdb, join(folder, 'input.parquet'));
     await killUntilDone(folder);
-    store = await openFeatureStore({ directory: folder, definitions: [VIEW], config: CONFIG });
+    store = await openFeatureStore({ directory: folder, definitions: VIEWS, config: CONFIG });
   }, 120_000);
   afterAll(async () => {
     await store?.close();
@@ -115,6 +115,32 @@ describe(`a run that is killed ${KILLS} times (seed ${SEED})`, { timeout: 120_00
     expect(values['id']?.map(BigInt as never)).toEqual(keys.map((key) => newest.get(key)?.id));
     expect(values['value']).toEqual(keys.map((key) => newest.get(key)?.value));
     expect(eventTimestamps['id']?.map(Number)).toEqual(keys.map((key) => newest.get(key)?.us));
+  });
+
+  it('counts every row that came in time once in its windows, online and for training', async () => {
+    const expected = await duckdb.query(
+      `SELECT key, count(*) AS row_count, sum(id)::BIGINT AS id_sum
+       FROM ${segments} WHERE _late <= 0 GROUP BY key ORDER BY key`,
+    );
+    expect(expected.length).toBeGreaterThan(KEYS / 2);
+    const features = ['row_count', 'id_sum', 'value_mean'];
+    const names = features.map((feature) => `totals:${feature}`);
+    const entityRows = expected.map(({ key }) => ({ key }));
+    const online = await store.getOnlineFeatures({ features: names, entityRows } as never);
+    const { values } = online.toColumns() as unknown as { values: Record<string, unknown[]> };
+    expect(values['row_count']?.map(Number)).toEqual(
+      expected.map((row) => Number(row['row_count'])),
+    );
+    expect(values['id_sum']?.map(Number)).toEqual(expected.map((row) => Number(row['id_sum'])));
+    const now = new Date();
+    const joined = await store.getHistoricalFeatures({
+      features: names,
+      entityRows: entityRows.map((row) => ({ ...row, event_timestamp: now })),
+    } as never);
+    const rows = (await joined.toArray()) as Record<string, unknown>[];
+    for (const feature of features) {
+      expect(rows.map((row) => row[feature])).toEqual(values[feature]);
+    }
   });
 });
 
