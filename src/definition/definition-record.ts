@@ -5,6 +5,7 @@ import type { AggregationSpec, Windowing } from './aggregation-spec.ts';
 import type { Definition } from './catalog.ts';
 import { projectionsOf } from './catalog.ts';
 import type { FeatureRef } from './feature-service.ts';
+import { functionText } from './function-text.ts';
 import type { ViewProjection } from './projection.ts';
 
 /** A definition as data: what the registry keeps and compares. Functions are kept as their text. */
@@ -60,7 +61,7 @@ function specOf(definition: Definition): Spec {
         sources: definition.projections.map(projectionSpec),
         requestSources: definition.requestSources.map(({ name }) => name),
         schema: { ...definition.schema },
-        transform: definition.transform.toString(),
+        transform: functionText(definition.transform),
       };
     case 'featureService':
       return { features: definition.features.flatMap(refSpecs) };
@@ -85,9 +86,9 @@ function projectionSpec({ view, alias, features, joinKeyMap }: ViewProjection): 
 
 function windowingSpec({ where, derive, aggregations }: Windowing): JsonValue {
   return {
-    where: where?.toString() ?? null,
+    where: where === null ? null : functionText(where),
     derive: Object.fromEntries(
-      Object.entries(derive).map(([name, { type, of }]) => [name, { type, of: of.toString() }]),
+      Object.entries(derive).map(([name, { type, of }]) => [name, { type, of: functionText(of) }]),
     ),
     aggregations: aggregations.map(aggregationSpec),
   };

@@ -254,7 +254,7 @@ describe('the record of a definition', () => {
       sources: [{ view: 'spending', alias: 'spending', features: ['amount'], joinKeyMap: {} }],
       requestSources: ['cart'],
       schema: { total: 'float64' },
-      transform: '(row) => ({ total: row.price })',
+      transform: 'row=>({total:row.price})',
     });
     expect(definitionRecord(service as unknown as Definition).spec).toEqual({
       features: [

@@ -1,12 +1,11 @@
 /** A process of its own with the engine of a shop: reads what is there, says so, and stays. */
-import type { Definition } from '../../src/definition/index.ts';
 import { openFeatureStore } from '../../src/index.ts';
-import { live } from './support.ts';
+import { SHOP } from './support.ts';
 
 const [directory = ''] = process.argv.slice(2);
 const store = await openFeatureStore({
   directory,
-  definitions: [live as unknown as Definition],
+  definitions: SHOP,
   config: { project: 'shop' },
 });
 const engine = await store.startEngine();

@@ -57,8 +57,7 @@ describe('a feature store that is opened', () => {
 
   it('reads beside the engine of another process, which it cannot start twice', async () => {
     const shop = newShop();
-    const definitions = [live];
-    const store = await shop.open({ definitions });
+    const store = await shop.open();
     await store.apply();
     await produce(store, [['a', '2025-01-02T00:00:00Z', 7]]);
     await store.close();
@@ -69,7 +68,7 @@ describe('a feature store that is opened', () => {
     try {
       await Promise.race([once(child.stdout, 'data'), once(child, 'exit')]);
       expect(child.exitCode).toBeNull();
-      const reader = await shop.open({ definitions });
+      const reader = await shop.open();
       expect(await amounts(reader, ['a', 'b'], 'live')).toEqual([7, undefined]);
       const [status] = await reader.status();
       expect(status?.partitions.map(({ rows }) => rows).reduce((a, b) => a + b)).toBe(1);
@@ -83,7 +82,7 @@ describe('a feature store that is opened', () => {
       child.kill('SIGKILL');
       await once(child, 'exit');
     }
-    const next = await shop.open({ definitions });
+    const next = await shop.open();
     await runEngine(next);
     expect(await amounts(next, ['a'], 'live')).toEqual([7]);
   });
