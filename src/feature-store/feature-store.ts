@@ -25,7 +25,13 @@ import {
   type HistoricalReader,
   type RowsOf,
 } from '../join/index.ts';
-import { inspectRows, storeChecksum, type ViewChecksum } from '../online/index.ts';
+import {
+  inspectRows,
+  type StateSize,
+  stateSize,
+  storeChecksum,
+  type ViewChecksum,
+} from '../online/index.ts';
 import type { Materializer } from '../pipeline/index.ts';
 import { createFeatureProducer, type FeatureProducer } from '../producer/index.ts';
 import {
@@ -43,6 +49,7 @@ import {
 } from '../segment/index.ts';
 import type { OnlineServing } from '../serving/index.ts';
 import type { StateStore } from '../state/index.ts';
+import { planWindows, type ReadCost, readCosts } from '../window/index.ts';
 import { applyPorts } from './apply-ports.ts';
 import { DeadLetters } from './dead-letters.ts';
 import {
@@ -81,6 +88,11 @@ export async function openFeatureStore(options: FeatureStoreOptions): Promise<Fe
   const { directory, definitions, config: overrides, clock = systemClock } = options;
   const config = await loadConfig(directory, undefined, overrides);
   return new FeatureStore(config, definitions, clock);
+}
+
+export interface ViewCost extends StateSize {
+  /** By window; empty for a view of newest rows, which is one value. */
+  readonly reads: readonly ReadCost[];
 }
 
 type Row = Readonly<Record<string, unknown>>;
@@ -306,6 +318,16 @@ export class FeatureStore implements AsyncDisposable {
         (p) => live.find((l) => l.topic === p.topic && l.partition === p.partition) ?? p,
       ),
     }));
+  }
+
+  /** What a view takes of the online store, and what an online read of it costs. */
+  async viewCost(name: string): Promise<ViewCost> {
+    const view = requireView(this.#catalog, name);
+    const { windowing } = view;
+    return {
+      ...(await stateSize(await this.#resources.stateToRead(), view)),
+      reads: windowing === null ? [] : readCosts(planWindows(view, windowing)),
+    };
   }
 
   /** Rows and a checksum of keys and values of each view in the online store. */

@@ -1,5 +1,10 @@
 export type { DeadLetter, DeadLetterFilter } from './dead-letters.ts';
-export { FeatureStore, type FeatureStoreOptions, openFeatureStore } from './feature-store.ts';
+export {
+  FeatureStore,
+  type FeatureStoreOptions,
+  openFeatureStore,
+  type ViewCost,
+} from './feature-store.ts';
 export type { MaterializeRange, MaterializeUntil } from './materialization.ts';
 export type { ReplayOptions, ReplayProgress, ReplayResult } from './replay.ts';
 export type { EngineOptions } from './start-engine.ts';

@@ -10,6 +10,7 @@ export {
   type UpsertResult,
 } from './row-upserter.ts';
 export { FEATURE_ABSENT, FEATURE_NULL, FEATURE_PRESENT } from './row-value.ts';
+export { type StateSize, stateSize } from './state-size.ts';
 export { storeChecksum, type ViewChecksum } from './store-checksum.ts';
 export { BATCH_ROW, UNKNOWN_PARTITION } from './view-places.ts';
 export type { RowColumns, ViewFeatures } from './view-reader.ts';

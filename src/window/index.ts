@@ -8,6 +8,7 @@ export {
   touchedTiles,
 } from './entity-windows.ts';
 export { firstReachableTile } from './reachable.ts';
+export { type ReadCost, readCosts } from './read-cost.ts';
 export { readWindows, tilesRead, type WindowValues } from './read-windows.ts';
 export { decodeSessions, encodeSessions, joinSession, type Sessions } from './sessions.ts';
 export { StreamClock } from './stream-clock.ts';

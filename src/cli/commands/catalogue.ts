@@ -3,9 +3,10 @@ import { didYouMean } from '../../core/nearest.ts';
 import { formatDuration } from '../../core/time.ts';
 import type { DefinitionRecord } from '../../definition/index.ts';
 import { FreshetError } from '../../errors.ts';
+import type { ViewCost } from '../../feature-store/index.ts';
 import { type LineageEdge, lineage } from '../../registry/index.ts';
 import type { Bind, Context } from '../context.ts';
-import { type Cell, formatTable, type Output } from '../output.ts';
+import { type Cell, formatCount, formatTable, type Output } from '../output.ts';
 
 const KINDS = {
   entities: ['entity'],
@@ -50,7 +51,10 @@ async function listDefinitions(
 }
 
 async function describe({ output, withStore }: Context, name: string): Promise<void> {
-  const { definitions } = await withStore((store) => store.registry());
+  const { definitions, cost } = await withStore(async (store) => ({
+    definitions: (await store.registry()).definitions,
+    cost: store.catalog.views.has(name) ? await store.viewCost(name) : null,
+  }));
   const found = definitions.filter((definition) => definition.name === name);
   if (found.length === 0) {
     const hint = didYouMean(
@@ -70,6 +74,7 @@ async function describe({ output, withStore }: Context, name: string): Promise<v
     ...definition,
     madeFrom: edges.filter(({ from }) => isOf(from, definition)).map(({ to }) => to),
     usedBy: edges.filter(({ to }) => isOf(to, definition)).map(({ from }) => from),
+    ...(definition.kind === 'featureView' && cost !== null && { cost }),
   }));
   output.result(described, () =>
     described.map((definition) => describeText(output, definition)).join('\n\n'),
@@ -85,6 +90,7 @@ function describeText(
   definition: DefinitionRecord & {
     readonly madeFrom: readonly LineageEdge['to'][];
     readonly usedBy: readonly LineageEdge['from'][];
+    readonly cost?: ViewCost;
   },
 ): string {
   const { spec, kind, name, description, owner, tags, fingerprint } = definition;
@@ -103,6 +109,7 @@ function describeText(
     `${kind} ${style.bold(name)}`,
     ...Object.entries(facts).map(([fact, text]) => `  ${style.dim(fact.padEnd(width))}  ${text}`),
     ...(schema === undefined ? [] : ['', indent(schemaTable(schema, spec, style))]),
+    ...(definition.cost === undefined ? [] : ['', ...costLines(definition.cost, style)]),
   ].join('\n');
 }
 
@@ -116,6 +123,20 @@ function factsOf(spec: DefinitionRecord['spec']): Record<string, string> {
     else facts[property] = String(value);
   }
   return facts;
+}
+
+function costLines({ entities, bytes, reads }: ViewCost, style: Output['style']): string[] {
+  const each = entities === 0 ? '' : `, ${formatCount(Math.round(bytes / entities))} bytes each`;
+  const stored = `  stored  ${formatCount(entities)} entities${each}`;
+  if (reads.length === 0) return [stored];
+  const rows = reads.map(({ window, tileUs, tiles, values, retentionUs }) => ({
+    window: window.label,
+    tile: tileUs === null ? null : formatDuration(tileUs),
+    tiles,
+    'values read': values,
+    kept: retentionUs === null ? 'for ever' : formatDuration(retentionUs),
+  }));
+  return [stored, '', indent(formatTable(rows, style))];
 }
 
 function schemaTable(
