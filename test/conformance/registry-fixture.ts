@@ -122,7 +122,10 @@ class World {
       name: object.name,
       sources: [requestSource({ name: 'request', schema: { input: 'string' } })],
       schema: featuresOf(object),
-      transform: new Function('row', `/* ${object.udf_text ?? ''} */ return {};`) as never,
+      transform: new Function(
+        'row',
+        `return { value: ${JSON.stringify(object.udf_text)} };`,
+      ) as never,
       ...meta(object),
     }) as unknown as Definition;
     this.#views.set(object.name, view);
