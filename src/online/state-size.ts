@@ -1,0 +1,27 @@
+import type { FeatureView } from '../definition/index.ts';
+import { SPACE, type StateStore, statePartitions, viewRange } from '../state/index.ts';
+
+/** What a view takes of the online store, keys included, before compression. */
+export interface StateSize {
+  /** Entities by partition: one that is in two partitions counts twice. */
+  readonly entities: number;
+  readonly bytes: number;
+}
+
+/** Reads everything that is stored of the view. */
+export async function stateSize(state: StateStore, view: FeatureView): Promise<StateSize> {
+  const viewId = state.dictionary.viewId(view.name);
+  const size = { entities: 0, bytes: 0 };
+  if (viewId === undefined) return size;
+  const spaces = view.windowing === null ? [SPACE.row] : [SPACE.head, SPACE.tiles];
+  for (const { sourceId, partition } of await statePartitions(state.kv)) {
+    for (const space of spaces) {
+      const range = viewRange(sourceId, partition, space, viewId);
+      for await (const page of state.kv.scan(range)) {
+        for (const [key, value] of page) size.bytes += key.length + value.length;
+        if (space !== SPACE.tiles) size.entities += page.length;
+      }
+    }
+  }
+  return size;
+}
