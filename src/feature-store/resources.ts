@@ -116,9 +116,14 @@ export class Resources {
     const known = this.#open.get(name) as Promise<T> | undefined;
     if (known !== undefined) return known;
     const opening = open();
+    const closer = (): Promise<void> => opening.then(close, () => undefined);
     this.#open.set(name, opening);
-    this.#closers.push(() => opening.then(close, () => undefined));
-    opening.catch(() => this.#open.delete(name));
+    this.#closers.push(closer);
+    opening.catch(() => {
+      this.#open.delete(name);
+      const at = this.#closers.indexOf(closer);
+      if (at !== -1) this.#closers.splice(at, 1);
+    });
     return opening;
   }
 }
