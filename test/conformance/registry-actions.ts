@@ -55,7 +55,7 @@ const ACTIONS: readonly (readonly [RegExp, Action])[] = [
   ],
   [/^can_transition$/, transition],
   [/^apply (\w+) with STATE_UNSPECIFIED$/, applyAgain],
-  [/^create feature view with both$/, createView],
+  [/^create feature view with (?:both|all)$/, createView],
   [/^update_materialization_intervals$/, keepIntervals],
 ];
 
@@ -107,9 +107,17 @@ function ourName(property: string): string {
 }
 
 async function applyObjects({ given }: RegistryCase, directory: string): Promise<Result> {
+  const applied = given['applied'];
+  if (applied !== undefined) {
+    await using store = await open(directory, buildObjects(objectsOf(applied)));
+    await store.apply();
+  }
   await using store = await open(directory, buildObjects(objectsOf(given['objects'])));
-  await store.apply();
-  return { applied: (await store.registry()).definitions.length };
+  const changes = await store.apply();
+  return {
+    transitions: Object.fromEntries(changes.map(({ name, transition }) => [name, transition])),
+    ...(await contentOf(store)),
+  };
 }
 
 const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
@@ -143,7 +151,7 @@ async function deleteFeatureView(
   await using store = await open(directory, buildObjects(applied));
   await store.apply();
   await store.deleteFeatureView(name);
-  return { remaining: await viewCount(store) };
+  return contentOf(store);
 }
 
 /** A repository is applied as a whole: what is to be deleted is not in it any more. */
@@ -165,7 +173,7 @@ async function applyWithDeletions(
   const rest = known.filter(({ name }) => !gone.includes(name));
   await using store = await open(directory, buildObjects(rest));
   await store.apply();
-  return { remaining: await viewCount(store) };
+  return contentOf(store);
 }
 
 async function transition({ given, expected }: RegistryCase): Promise<Result> {
@@ -245,9 +253,20 @@ function open(directory: string, definitions: readonly Definition[]): Promise<Fe
   return openFeatureStore({ directory, definitions, clock, config: { project: 'shop' } });
 }
 
-async function viewCount(store: FeatureStore): Promise<number> {
-  const { definitions } = await store.registry();
-  return definitions.filter(({ kind }) => kind === 'featureView').length;
+/** What the registry has after an action, by name. */
+async function contentOf(store: FeatureStore): Promise<Result> {
+  const { definitions, views } = await store.registry();
+  const of = (...kinds: Definition['kind'][]): string[] =>
+    definitions.filter(({ kind }) => kinds.includes(kind)).map(({ name }) => name);
+  return {
+    entities: of('entity'),
+    data_sources: of('topicSource', 'parquetSource', 'requestSource'),
+    feature_views: of('featureView'),
+    on_demand_feature_views: of('onDemandFeatureView'),
+    feature_services: of('featureService'),
+    states: views,
+    remaining: of('featureView', 'onDemandFeatureView').length,
+  };
 }
 
 function recordsOf(given: unknown) {
