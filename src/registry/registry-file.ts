@@ -30,7 +30,7 @@ export class RegistryFile {
 
   /**
    * What is applied now; an empty registry where nothing is.
-   * @throws FreshetError REGISTRY_VERSION, REGISTRY_CORRUPT
+   * @throws FreshetError REGISTRY_VERSION, REGISTRY_CORRUPT, CONFIG_INVALID for another project's
    */
   async read(): Promise<RegistryState> {
     const { path, project } = this.#options;
@@ -38,14 +38,24 @@ export class RegistryFile {
       if (thrown.code === 'ENOENT') return null;
       throw toFreshetError(thrown, 'DISK_FAILED', { file: path });
     });
-    return text === null ? emptyRegistry(project) : parseRegistry(text, path);
+    if (text === null) return emptyRegistry(project);
+    const state = parseRegistry(text, path);
+    if (state.project === project) return state;
+    throw new FreshetError(
+      'CONFIG_INVALID',
+      `${path} is the registry of project "${state.project}", not of "${project}"`,
+      {
+        where: { file: path },
+        next: 'Give each project its own registry.path in freshet.yaml: one would delete what the other applied.',
+      },
+    );
   }
 
   /**
    * Replaces the state by what `change` makes of it; one change at a time over all processes. The
    * same object back means that nothing changes.
    * @throws FreshetError REGISTRY_LOCKED when another process keeps it, REGISTRY_VERSION,
-   * REGISTRY_CORRUPT, DISK_FAILED, and what `change` throws: then nothing is written
+   * REGISTRY_CORRUPT, CONFIG_INVALID, DISK_FAILED, and what `change` throws: then nothing is written
    */
   update(
     change: (state: RegistryState) => RegistryState | Promise<RegistryState>,

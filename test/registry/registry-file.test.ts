@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { definitionRecord } from '../../src/definition/index.ts';
-import type { RegistryState } from '../../src/registry/index.ts';
+import { RegistryFile, type RegistryState } from '../../src/registry/index.ts';
 import { ending, output, startUpdating } from './child.ts';
 import { NOW_MS, useFolder, user } from './support.ts';
 
@@ -100,6 +100,17 @@ describe('a registry', () => {
     await expect(registry().read()).rejects.toThrow(message);
     await expect(registry().update(addTopic('a'))).rejects.toMatchObject(corrupt);
     expect(readFileSync(file, 'utf8')).toBe(text);
+  });
+
+  it('refuses that of another project, whose definitions a change would delete', async () => {
+    const { registry, file } = newFolder();
+    await registry().update(addTopic('a'));
+    const clock = { nowMs: () => NOW_MS };
+    const other = new RegistryFile({ path: file, project: 'other', clock });
+    const refusal = { code: 'CONFIG_INVALID', message: expect.stringContaining('"shop"') };
+    await expect(other.read()).rejects.toMatchObject(refusal);
+    await expect(other.update(addTopic('b'))).rejects.toMatchObject(refusal);
+    expect((await registry().read()).topics).toEqual(['a']);
   });
 
   it('says when it cannot be where it should', async () => {
