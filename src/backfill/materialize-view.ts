@@ -12,11 +12,11 @@
 import { stat } from 'node:fs/promises';
 import { rowLayout } from '../core/row-batch.ts';
 import { RANK_BATCH } from '../core/row-order.ts';
-import type { FeatureView, ParquetSource } from '../definition/index.ts';
+import { type FeatureView, type ParquetSource, stateFingerprint } from '../definition/index.ts';
 import { type DuckdbConnection, quoteIdentifier, quoteLiteral } from '../duckdb/index.ts';
 import { FreshetError, toFreshetError } from '../errors.ts';
 import { KvBatch } from '../kv/index.ts';
-import { createUpserter } from '../online/index.ts';
+import { claimView, createUpserter } from '../online/index.ts';
 import { type ParquetRelation, parquetRelation, streamBatches } from '../segment/index.ts';
 import { deletePartitionOfView, type StateStore } from '../state/index.ts';
 import {
@@ -107,9 +107,15 @@ class BackfillRun {
     const { state, view, source } = options;
     const relation = await openRelation(options);
     const sourceId = await state.dictionary.ensureSource(source.name);
-    const viewId = await state.dictionary.ensureView(view.name);
+    const { viewId, isOutdated } = await claimBatchView(state, view);
     const place = { sourceId, viewId };
-    return new BackfillRun(options, relation, place, await readBackfill(state, place));
+    const record = await readBackfill(state, place);
+    const run = new BackfillRun(options, relation, place, record);
+    if (isOutdated) {
+      await run.#beginAgain();
+      await state.dictionary.setStateFingerprint(viewId, stateFingerprint(view));
+    }
+    return run;
   }
 
   async execute(): Promise<BackfillResult> {
@@ -144,11 +150,15 @@ class BackfillRun {
     const { requested, mode, view } = this.#options;
     const plan = planBackfill(this.#record, files, requested, mode);
     if (view.windowing === null || plan.again.length === 0) return plan;
+    await this.#beginAgain();
+    return planBackfill(this.#record, files, requested, mode);
+  }
+
+  async #beginAgain(): Promise<void> {
     const { sourceId, viewId } = this.#place;
     const deletion = new KvBatch();
     deletePartitionOfView({ sourceId, partition: 0 }, viewId, deletion);
     await this.#note(beginAgain(this.#record), deletion);
-    return planBackfill(this.#record, files, requested, mode);
   }
 
   get #sliceRowsMax(): number {
@@ -251,6 +261,20 @@ function slicesOf(
   }
   slices.push({ startUs: from, endUs });
   return slices;
+}
+
+/** State of another definition is given up: batch history is read again. That of a stream is the engine's. */
+async function claimBatchView(
+  state: StateStore,
+  view: FeatureView,
+): Promise<{ viewId: number; isOutdated: boolean }> {
+  const viewId = state.dictionary.viewId(view.name);
+  const stored = viewId === undefined ? undefined : state.dictionary.stateFingerprint(viewId);
+  const isOutdated = stored !== undefined && stored !== stateFingerprint(view);
+  if (viewId === undefined || !isOutdated || view.streamSource !== null) {
+    return { viewId: await claimView({ state, view }), isOutdated: false };
+  }
+  return { viewId, isOutdated };
 }
 
 async function openRelation(options: MaterializeViewOptions): Promise<ParquetRelation> {

@@ -5,6 +5,7 @@ import type { AggregationSpec, Windowing } from './aggregation-spec.ts';
 import type { Definition } from './catalog.ts';
 import { projectionsOf } from './catalog.ts';
 import type { FeatureRef } from './feature-service.ts';
+import type { FeatureView } from './feature-view.ts';
 import { functionText } from './function-text.ts';
 import type { ViewProjection } from './projection.ts';
 
@@ -34,6 +35,16 @@ export function definitionRecord(definition: Definition): DefinitionRecord {
 export function viewFingerprint(view: Definition & { kind: 'featureView' }): string {
   const sources = [view.streamSource, view.batchSource].map((s) => (s === null ? null : specOf(s)));
   return hash({ view: specOf(view), entities: view.entities.map(specOf), sources });
+}
+
+/**
+ * Names what is stored of a view: while it is the same, stored state can be read and added to. A new
+ * feature or another aggregation makes it another.
+ */
+export function stateFingerprint(view: FeatureView): string {
+  const { joinKeys, schema, graceUs, windowing } = view;
+  if (windowing === null) return hash({ joinKeys: { ...joinKeys }, schema: { ...schema } });
+  return hash({ joinKeys: { ...joinKeys }, graceUs, windowing: windowingSpec(windowing) });
 }
 
 type Spec = Record<string, JsonValue>;

@@ -43,6 +43,7 @@ export {
 export {
   type DefinitionRecord,
   definitionRecord,
+  stateFingerprint,
   viewFingerprint,
 } from './definition-record.ts';
 export { type Entity, entity, type KeySchema, type Metadata, type Tags } from './entity.ts';

@@ -1,3 +1,4 @@
+export type { BuildProgress } from './build-views.ts';
 export type { DeadLetter, DeadLetterFilter } from './dead-letters.ts';
 export {
   FeatureStore,

@@ -40,7 +40,7 @@ export async function openTask(
     views: await Promise.all(views.map((view) => openWriter(view, source, sourceId, state, log))),
     decoder: createRowDecoder({
       source,
-      requiredFields: requiredFields(views),
+      requiredFields: requiredFields(catalog, source),
       rowBytesMax,
       clock,
       ...(source.format === 'avro' && { registry: await resources.schemas() }),
@@ -68,7 +68,8 @@ async function openWriter(
 }
 
 /** Join keys of any view that reads the source: a row without one belongs to no entity. */
-function requiredFields(views: readonly FeatureView[]): string[] {
+export function requiredFields(catalog: Catalog, source: TopicSource): string[] {
+  const views = [...catalog.views.values()].filter((view) => view.streamSource === source);
   return [...new Set(views.flatMap((view) => Object.keys(view.joinKeys)))];
 }
 

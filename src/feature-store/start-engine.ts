@@ -3,6 +3,7 @@ import type { Catalog } from '../definition/index.ts';
 import { FreshetError } from '../errors.ts';
 import { Materializer } from '../pipeline/index.ts';
 import { planApply, whileMaterializing } from '../registry/index.ts';
+import { type BuildProgress, buildViews } from './build-views.ts';
 import { openTask, sourcesByTopic } from './open-task.ts';
 import type { Resources } from './resources.ts';
 
@@ -12,6 +13,8 @@ export interface EngineOptions {
    * Default false: OFFSET_GAP.
    */
   readonly skipGap?: boolean;
+  /** Told while state of new and changed views is built from history, before the engine reads on. */
+  readonly onBuild?: (progress: BuildProgress) => void;
 }
 
 /**
@@ -33,6 +36,7 @@ export async function startEngine(
   // The log first: of two engines on one folder the second is to say so before it touches state.
   const log = await resources.log();
   await recoverSegments(await resources.state(), await resources.segments());
+  await buildViews(resources, catalog, options.onBuild);
   const { engine } = resources.config;
   const start = (): Promise<Materializer> =>
     Materializer.start({

@@ -9,7 +9,7 @@ export function explainPlan(
 ): string {
   const sees = rules.strictlyBefore ? 'rows before it' : 'rows at or before it';
   const known = rules.knownAt === 'arrival' ? ' that had arrived by then' : '';
-  const late = rules.late === 'include' ? ', late rows too' : '';
+  const late = LATE[rules.late];
   const lines = [
     `${count(labels.rowCount)} labels${rangeText(labels.minTimeUs, labels.maxTimeUs)}; each sees ${sees}${known}${late}`,
   ];
@@ -18,6 +18,12 @@ export function explainPlan(
   });
   return lines.join('\n');
 }
+
+const LATE: Readonly<Record<JoinPlan['rules']['late'], string>> = {
+  served: '',
+  exclude: ', no late rows',
+  include: ', late rows too',
+};
 
 const HOW: Readonly<Record<ReadPlan['strategy'], string>> = {
   asof: 'labels and rows are sorted and walked once',

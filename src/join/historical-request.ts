@@ -13,7 +13,7 @@ interface CommonRequest<FullNames extends boolean> {
   readonly strictlyBefore?: boolean;
   /** `arrival`: only rows that had also arrived by the label's time. Default `event`. */
   readonly knownAt?: KnownAt;
-  /** Rows that came too late to be served. Default `exclude`. */
+  /** Rows further behind stream time than the view's grace. Default `served`. */
   readonly late?: LateRows;
   /** Without entity rows: the range of event time whose rows are the labels, both ends included. */
   readonly startTime?: TimestampInput;
@@ -60,7 +60,7 @@ export function rulesOf(request: AnyHistoricalRequest): JoinRules {
   return {
     strictlyBefore: request.strictlyBefore ?? false,
     knownAt: oneOf('knownAt', request.knownAt, ['event', 'arrival']),
-    late: oneOf('late', request.late, ['exclude', 'include']),
+    late: oneOf('late', request.late, ['served', 'exclude', 'include']),
   };
 }
 

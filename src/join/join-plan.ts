@@ -17,7 +17,11 @@ import type { PlannedRead } from '../transform/index.ts';
 
 export type JoinStrategy = 'asof' | 'range';
 export type KnownAt = 'event' | 'arrival';
-export type LateRows = 'exclude' | 'include';
+/**
+ * `served`: as the online store counted them. Its newest row is the greatest, however late it came;
+ * its windows take a late row while they are open. `exclude`: no late row; `include`: all of them.
+ */
+export type LateRows = 'served' | 'exclude' | 'include';
 
 /** What a request says about which rows count. */
 export interface JoinRules {

@@ -82,6 +82,7 @@ function relationSql(
   const conditions = [`${time} IS NOT NULL`];
   if (toUs !== null) conditions.push(`${time} <= make_timestamp(${toUs})`);
   if (isBitemporal) conditions.push(`${arrival} IS NOT NULL`);
+  if (rules.late === 'exclude') conditions.push(`r._late <= ${read.view.graceUs}`);
   return (
     `SELECT ${columns.join(', ')} FROM (${relation.sql}) r JOIN ${entities} x ON ${on} ` +
     `WHERE ${conditions.join(' AND ')}`

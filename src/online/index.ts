@@ -1,3 +1,4 @@
+export { claimView } from './claim-view.ts';
 export { createUpserter } from './create-upserter.ts';
 export { entityKeys } from './entity-keys.ts';
 export { type InspectedRow, inspectRows } from './inspect-rows.ts';

@@ -16,6 +16,7 @@ import {
   SPACE,
   type StateStore,
 } from '../state/index.ts';
+import { claimView } from './claim-view.ts';
 import { OrderMemo } from './order-memo.ts';
 import { RowValueEncoder, readStoredOrder } from './row-value.ts';
 
@@ -54,6 +55,8 @@ export interface UpsertResult {
 export interface RowUpserterOptions {
   readonly state: StateStore;
   readonly view: FeatureView;
+  /** The name that the state has in the store. Default: that of the view. */
+  readonly stateName?: string;
   /** Id of the source of the rows: the view's stream or its batch history. */
   readonly sourceId: number;
   /** Columns of the rows; a feature that has none is absent from what is stored. */
@@ -72,7 +75,7 @@ const MEMO_ENTRIES_MAX = 131_072;
 export async function createRowUpserter(options: RowUpserterOptions): Promise<RowUpserter> {
   const { state, view, sourceId, layout, partitions } = options;
   const keys = entityKeyCodec(view.joinKeys);
-  const viewId = await state.dictionary.ensureView(view.name);
+  const viewId = await claimView(options);
   const storedLayout = await state.dictionary.ensureLayout(view.schema);
   const finder = isStream(options) ? homeFinder(view, keys.names) : null;
   const home = finder === null ? null : await state.homes.ensure(viewId, partitions);

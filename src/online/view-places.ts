@@ -7,6 +7,7 @@ import {
   homeFinder,
   type StateStore,
 } from '../state/index.ts';
+import { requireCurrent } from './claim-view.ts';
 
 export interface ViewPlacesOptions {
   readonly state: StateStore;
@@ -30,6 +31,8 @@ export class ViewPlaces {
   readonly keys: EntityKeyCodec;
   readonly view: FeatureView;
   readonly #state: StateStore;
+  /** The state whose definition was compared last. */
+  #checkedId: number | null = null;
   readonly #finder: HomeFinder | null;
   readonly #partitionsOf: ViewPlacesOptions['partitionsOf'];
 
@@ -44,6 +47,13 @@ export class ViewPlaces {
   /** Undefined while nothing of the view was ever written. */
   get viewId(): number | undefined {
     return this.#state.dictionary.viewId(this.view.name);
+  }
+
+  /** @throws FreshetError VIEW_STATE_OUTDATED */
+  requireCurrent(viewId: number): void {
+    if (this.#checkedId === viewId) return;
+    requireCurrent(this.#state, this.view, viewId);
+    this.#checkedId = viewId;
   }
 
   /** In the order of the total order's last parts: batch history first, then the stream's partitions. */

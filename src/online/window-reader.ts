@@ -67,6 +67,7 @@ export class WindowReader implements ViewReader {
     const lookups: Lookup[] = [];
     const labels: number[] = [];
     const { viewId } = this.#places;
+    if (viewId !== undefined) this.#places.requireCurrent(viewId);
     if (viewId !== undefined && !values.includes(null)) {
       const entityKey = this.#places.keys.encode(values);
       this.#places.find(viewId, values, ({ sourceId, partition, label }) => {

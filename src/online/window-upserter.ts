@@ -40,6 +40,7 @@ import {
   windowRowReader,
 } from '../window/index.ts';
 import { type CachedEntity, SESSIONS_BLOCK } from './cached-entity.ts';
+import { claimView } from './claim-view.ts';
 import { EntityCache } from './entity-cache.ts';
 import type {
   RowUpserter,
@@ -56,7 +57,7 @@ export async function createWindowUpserter(options: RowUpserterOptions): Promise
   const { windowing, streamSource } = view;
   assert(windowing !== null, `view "${view.name}" has no windows`);
   const keys = entityKeyCodec(view.joinKeys);
-  const viewId = await state.dictionary.ensureView(view.name);
+  const viewId = await claimView(options);
   const isStream =
     streamSource !== null && state.dictionary.sourceId(streamSource.name) === options.sourceId;
   const finder = isStream ? homeFinder(view, keys.names) : null;

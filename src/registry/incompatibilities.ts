@@ -34,8 +34,7 @@ const RULES: Readonly<Partial<Record<DefinitionRecord['kind'], readonly Rule[]>>
     fixed('joinKeys', 'stored rows are found by the join keys they were written with'),
     keptSource('streamSource'),
     keptSource('batchSource'),
-    fixed('windowing', 'stored windows were aggregated by the old definition'),
-    sameTypes('rows are stored with'),
+    ofNewestRows(sameTypes('rows are stored with')),
   ],
 };
 
@@ -50,6 +49,11 @@ function fixed(property: string, reason: string): Rule {
 function keptSource(property: string): Rule {
   const rule = fixed(property, 'rows of the old source would stay in the store');
   return (existing, declared) => (existing[property] === null ? [] : rule(existing, declared));
+}
+
+/** Windows are built anew from history when their definition changes. */
+function ofNewestRows(rule: Rule): Rule {
+  return (existing, declared) => (declared['windowing'] === null ? rule(existing, declared) : []);
 }
 
 /** Fields may come and go; one that stays keeps its type. */

@@ -25,3 +25,4 @@ export {
 } from './segment-store.ts';
 export type { SegmentWriter } from './segment-writer.ts';
 export { type StreamBatchesOptions, streamBatches } from './stream-batches.ts';
+export { type SegmentRows, streamSegments } from './stream-segments.ts';

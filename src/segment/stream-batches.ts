@@ -1,4 +1,3 @@
-import type { FieldType, FieldValue, JsonValue } from '../core/field-type.ts';
 import { type Column, type RowBatch, rowLayout } from '../core/row-batch.ts';
 import { NO_CREATED_TIME_US } from '../core/row-order.ts';
 import { formatTimestampUs } from '../core/time.ts';
@@ -9,8 +8,8 @@ import {
   quoteIdentifier,
   quoteLiteral,
 } from '../duckdb/index.ts';
-import { FreshetError } from '../errors.ts';
 import type { ParquetRelation } from './parquet-relation.ts';
+import { typedColumn } from './typed-column.ts';
 
 export interface StreamBatchesOptions {
   /** Rows with an event time at or after this. Default: all. */
@@ -75,22 +74,4 @@ function systemColumn(chunk: ColumnChunk, name: string): Column['values'] {
 
 function createdTimes({ values, valid }: Column): Float64Array {
   return (values as Float64Array).map((us, i) => (valid[i] === 0 ? NO_CREATED_TIME_US : us));
-}
-
-function typedColumn(column: Column, type: FieldType, name: string): Column {
-  if (type !== 'json') return column;
-  const texts = column.values as (string | null)[];
-  return { type, values: texts.map((text) => parseJson(text, name)), valid: column.valid };
-}
-
-function parseJson(text: string | null, column: string): FieldValue {
-  if (text === null) return null;
-  try {
-    return JSON.parse(text) as JsonValue;
-  } catch (thrown) {
-    throw new FreshetError('VALUE_TYPE', `column "${column}" holds text that is not JSON`, {
-      where: { column },
-      cause: thrown,
-    });
-  }
 }

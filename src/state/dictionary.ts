@@ -30,6 +30,7 @@ export class Dictionary {
   };
   readonly #layouts = new Map<number, StoredLayout>();
   readonly #layoutIds = new Map<string, number>();
+  readonly #fingerprints = new Map<number, string>();
   #lastWrite: Promise<unknown> = Promise.resolve();
 
   private constructor(kv: KvStore) {
@@ -77,6 +78,37 @@ export class Dictionary {
     return this.#ensureName(VIEW, name);
   }
 
+  /** What the stored state of a view was built from; undefined while nothing was. */
+  stateFingerprint(viewId: number): string | undefined {
+    return this.#fingerprints.get(viewId);
+  }
+
+  /** Written at once. */
+  setStateFingerprint(viewId: number, fingerprint: string): Promise<void> {
+    return this.#inTurn(async () => {
+      await this.#kv.write(
+        new KvBatch().put(metaKey(META.view, u16(viewId)), Buffer.from(fingerprint)),
+      );
+      this.#fingerprints.set(viewId, fingerprint);
+    });
+  }
+
+  /**
+   * Gives the state that was built under one name to another, in one durable write with the rest of
+   * the batch; the state that had the name is no longer anyone's.
+   */
+  moveView(from: string, to: string, batch: KvBatch): Promise<void> {
+    return this.#inTurn(async () => {
+      const ids = this.#ids[VIEW];
+      const id = ids.get(from);
+      if (id === undefined) throw corrupt(`view without a name, once "${from}"`);
+      batch.put(nameKey(VIEW, to), u16(id)).delete(nameKey(VIEW, from));
+      await this.#kv.write(batch, { sync: true });
+      ids.set(to, id);
+      ids.delete(from);
+    });
+  }
+
   /** The layout of a schema; written at once when it is new. */
   ensureLayout(schema: Schema): Promise<StoredLayout> {
     return this.#inTurn(async () => {
@@ -103,6 +135,11 @@ export class Dictionary {
         this.#addLayout(readU16(restOfMetaKey(key)), Buffer.from(value).toString());
       }
     }
+    for await (const page of this.#kv.scan(prefixRange(metaKey(META.view)))) {
+      for (const [key, value] of page) {
+        this.#fingerprints.set(readU16(restOfMetaKey(key)), Buffer.from(value).toString());
+      }
+    }
   }
 
   #ensureName(kind: NameKind, name: string): Promise<number> {
@@ -110,9 +147,9 @@ export class Dictionary {
       const ids = this.#ids[kind];
       const known = ids.get(name);
       if (known !== undefined) return known;
-      const id = nextId(kind === SOURCE ? 'source' : 'view', ids.values());
-      const rest = Buffer.concat([Buffer.from([kind]), Buffer.from(name)]);
-      await this.#kv.write(new KvBatch().put(metaKey(META.name, rest), u16(id)));
+      const used = kind === SOURCE ? ids.values() : [...ids.values(), ...this.#fingerprints.keys()];
+      const id = nextId(kind === SOURCE ? 'source' : 'view', used);
+      await this.#kv.write(new KvBatch().put(nameKey(kind, name), u16(id)));
       ids.set(name, id);
       return id;
     });
@@ -137,6 +174,10 @@ export class Dictionary {
     this.#lastWrite = result.catch(() => {}); // the caller of `work` gets the error
     return result;
   }
+}
+
+function nameKey(kind: NameKind, name: string): Uint8Array {
+  return metaKey(META.name, Buffer.concat([Buffer.from([kind]), Buffer.from(name)]));
 }
 
 function nextId(kind: string, ids: Iterable<number>): number {

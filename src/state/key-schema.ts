@@ -16,6 +16,7 @@
  *   NAME     0x02   rest = kind u8 | name UTF-8         the id u16 of a source (1) or view (2)
  *   HOME     0x04   rest = viewId u16                   whether rows are in their home partitions
  *   LAYOUT   0x05   rest = layoutId u16                 names and types of stored feature columns
+ *   VIEW     0x06   rest = viewId u16                   fingerprint of the definition it was built from
  * ```
  *
  * State keys begin with their source and partition, so that a partition's state is one range and
@@ -38,6 +39,7 @@ export const META = {
   name: 0x02,
   home: 0x04,
   layout: 0x05,
+  view: 0x06,
 } as const;
 
 const STATE_PREFIX_BYTES = 5;

@@ -173,13 +173,9 @@ export function generateStream(options: StreamOptions): StreamRow[] {
   for (let i = 0; i < rowCount; i++) {
     const pause = random();
     nowUs += pause < 0.02 ? upTo(40_000) * 1_000_000 : pause < 0.1 ? upTo(30_000_000) : upTo(2e6);
-    const behind = random();
-    const behindUs =
-      behind < 0.5 ? 0 : behind < 0.9 ? upTo(6e6) : behind < 0.98 ? upTo(2e7) : upTo(4e9);
-    const whole = random() < 0.5 ? 1_000_000 : 1;
-    const at = Math.floor((nowUs - behindUs) / whole) * whole;
     const key = KEYS[upTo(KEYS.length)] as string;
     const partition = partitionOf?.(key) ?? upTo(partitions);
+    const at = timeOf(nowUs, greatestUs[partition] as number, random);
     greatestUs[partition] = Math.max(greatestUs[partition] as number, at);
     const streamTimeUs = (greatestUs[partition] as number) - OUT_OF_ORDER_MS * 1_000;
     rows.push({
@@ -200,6 +196,20 @@ export function generateStream(options: StreamOptions): StreamRow[] {
     });
   }
   return rows;
+}
+
+/** Mostly near now, at times far behind, and at times within a microsecond of being late. */
+function timeOf(nowUs: number, greatestUs: number, random: () => number): number {
+  const upTo = (n: number): number => Math.floor(random() * n);
+  const behind = random();
+  if (behind < 0.12 && greatestUs > 0) {
+    const graceUs = OUT_OF_ORDER_MS * 1_000 + GRACE_US;
+    return greatestUs - graceUs - upTo(2) * WINDOWS.session.gapUs + upTo(3) - 1;
+  }
+  const behindUs =
+    behind < 0.55 ? 0 : behind < 0.9 ? upTo(6e6) : behind < 0.98 ? upTo(2e7) : upTo(4e9);
+  const wholeUs = random() < 0.5 ? 1_000_000 : 1;
+  return Math.floor((nowUs - behindUs) / wholeUs) * wholeUs;
 }
 
 export function naiveRow(row: StreamRow): NaiveWindowRow {

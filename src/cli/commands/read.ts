@@ -46,9 +46,9 @@ Examples:
         .default('event'),
     )
     .addOption(
-      new Option('--late <rows>', 'rows that came too late to be served')
-        .choices(['exclude', 'include'])
-        .default('exclude'),
+      new Option('--late <rows>', 'rows behind the grace of their view')
+        .choices(['served', 'exclude', 'include'])
+        .default('served'),
     )
     .option('-o, --out <file>', 'write .parquet, .csv or .arrow instead of printing')
     .option('-n, --limit <rows>', 'rows to print', wholeNumber, 20)
@@ -119,7 +119,7 @@ interface JoinOptions {
   readonly fullNames?: boolean;
   readonly strictlyBefore?: boolean;
   readonly knownAt: 'event' | 'arrival';
-  readonly late: 'exclude' | 'include';
+  readonly late: 'served' | 'exclude' | 'include';
   readonly out?: string;
   readonly limit: number;
   readonly explain?: boolean;
