@@ -163,7 +163,7 @@ export const ERROR_TABLE = {
     'Choose `binding: rocksdb-native` in freshet.yaml, or run on Node 20.',
   ),
   VIEW_STATE_OUTDATED: request(
-    'Start the engine, which builds it anew from the segments; load batch history with `freshet materialize`.',
+    'Start the engine, which builds it anew from the segments; load batch history with `freshet materialize-incremental`.',
   ),
   SEGMENT_CORRUPT: process_(
     'Restore the segment from a backup, or rebuild it with `freshet replay`.',

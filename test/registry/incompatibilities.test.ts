@@ -7,7 +7,7 @@ import {
   featureService,
   onDemandFeatureView,
   requestSource,
-  type sliding,
+  sliding,
   tumbling,
   windowedFeatureView,
 } from '../../src/definition/index.ts';

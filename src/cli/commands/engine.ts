@@ -1,11 +1,11 @@
 import { type Command, Option } from 'commander';
 import { systemClock } from '../../core/clock.ts';
 import { formatTimestampUs } from '../../core/time.ts';
-import type { SourceStatus } from '../../feature-store/index.ts';
+import type { BuildProgress, SourceStatus } from '../../feature-store/index.ts';
 import type { Materializer } from '../../pipeline/index.ts';
 import type { Bind, Context } from '../context.ts';
 import { type LogFormat, logEngine } from '../engine-log.ts';
-import { type Cell, formatCount, type Output } from '../output.ts';
+import { type Cell, formatCount, type Output, type Progress } from '../output.ts';
 
 /** `run` and `status`: the engine. */
 export function engineCommands(program: Command, bind: Bind): void {
@@ -44,7 +44,15 @@ async function run({ output, withStore, signal }: Context, options: RunOptions):
     await withStore(async (store) => {
       const { untilCaughtUp = false, skipGap = false } = options;
       const before = totalOf(await store.status());
-      const engine = await store.startEngine({ skipGap });
+      let building: Progress | null = null;
+      const onBuild = ({ view, rowsDone, rowsTotal }: BuildProgress): void => {
+        building ??= output.progress(`build ${view}`, rowsTotal);
+        building.update(rowsDone, rowsTotal);
+        if (rowsDone < rowsTotal) return;
+        building.stop();
+        building = null;
+      };
+      const engine = await store.startEngine({ skipGap, onBuild });
       if (untilCaughtUp) await catchUp(output, engine, before.lag, signal);
       else {
         output.line('The engine runs; Ctrl-C stops it well.');
