@@ -47,7 +47,7 @@ export interface WindowSweep {
 /** Values appended at a time. */
 const RESULT_ROWS = 2_048;
 /** Labels of an entity between two clean-ups of tiles that none of the next can reach. */
-const LABELS_BETWEEN_DROPS = 256;
+const LABELS_BETWEEN_DROPS = 16;
 
 /** @throws FreshetError TRANSFORM_FAILED when `where` or `derive` of the view fails */
 export async function sweepWindows(sweep: WindowSweep): Promise<void> {
@@ -246,7 +246,8 @@ function sweptRows(
   const source = read.view.streamSource ?? read.view.batchSource;
   const layout = rowLayout(source?.schema ?? {});
   const numbers = (c: number): Float64Array => chunk.column(c).values as Float64Array;
-  const columns = layout.types.map((type, f): Column => {
+  const columns = lazyColumns(layout.types.length, (f): Column => {
+    const type = layout.types[f] as FieldType;
     const column = chunk.column(SYSTEM_COLUMNS + f);
     return type === 'json' ? parseJson(column) : { ...column, type };
   });
@@ -269,6 +270,20 @@ function sweptRows(
     batch,
     window: windowRows(batch),
   };
+}
+
+/** Columns that are read when they are first looked at: most views look at a few of their source's. */
+function lazyColumns(count: number, read: (index: number) => Column): readonly Column[] {
+  const columns: Column[] = new Array(count);
+  for (let index = 0; index < count; index++) {
+    const get = (): Column => {
+      const value = read(index);
+      Object.defineProperty(columns, index, { value, enumerable: true });
+      return value;
+    };
+    Object.defineProperty(columns, index, { get, configurable: true, enumerable: true });
+  }
+  return columns;
 }
 
 /** Results on their way to the table, column by column. */

@@ -33,6 +33,10 @@ export class BucketCounts {
 
   merge(from: BucketCounts): void {
     const counts = from.#dense;
+    if (this.#dense === null && this.#indexes === NOTHING) {
+      this.#copy(from);
+      return;
+    }
     if (counts === null) {
       for (let k = 0; k < from.#indexes.length; k++) {
         this.add(from.#indexes[k] as number, from.#counts[k] as number);
@@ -51,6 +55,14 @@ export class BucketCounts {
     for (let k = 0; k < counts.length; k++) {
       dense[k + shift] = (dense[k + shift] as number) + (counts[k] as number);
     }
+  }
+
+  #copy(from: BucketCounts): void {
+    this.#first = from.#first;
+    this.#dense = from.#dense === null ? null : from.#dense.slice();
+    if (from.#indexes === NOTHING) return;
+    this.#indexes = from.#indexes.slice();
+    this.#counts = from.#counts.slice();
   }
 
   /** Buckets that are not empty, by rising number, until `visit` answers true. */
