@@ -27,6 +27,15 @@ export interface Windowing {
   readonly where: ((row: Readonly<Record<string, unknown>>) => boolean) | null;
   readonly derive: Readonly<Record<string, DerivedColumn>>;
   readonly aggregations: readonly AggregationSpec[];
+  /** Null: windows are read, and not sent anywhere. */
+  readonly emit: Emission | null;
+}
+
+/** Where the results of tumbling and hopping windows go, as JSON. */
+export interface Emission {
+  readonly topic: string;
+  /** `final`: each window once, when it is closed; `updates`: after each micro-batch, too. */
+  readonly mode: 'final' | 'updates';
 }
 
 /** A column computed from the row it belongs to. */

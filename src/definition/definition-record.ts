@@ -66,6 +66,7 @@ function specOf(definition: Definition): Spec {
         offline: definition.offline,
         enabled: definition.enabled,
         windowing: definition.windowing === null ? null : windowingSpec(definition.windowing),
+        ...(definition.windowing?.emit && { emit: { ...definition.windowing.emit } }),
       };
     case 'onDemandFeatureView':
       return {

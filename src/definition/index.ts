@@ -10,6 +10,7 @@ export {
   decayedCount,
   decayedSum,
   distinctCount,
+  type Emission,
   type FeaturesOfAggregations,
   first,
   firstN,

@@ -194,7 +194,8 @@ function requireField(spec: { name: string; schema: Schema }, option: string, fi
   }
 }
 
-function requireTopic(topic: string): string {
+/** @throws FreshetError DEFINITION_INVALID */
+export function requireTopic(topic: string): string {
   if (!/^[A-Za-z0-9._-]{1,249}$/.test(topic) || topic === '.' || topic === '..') {
     throw new FreshetError('DEFINITION_INVALID', `"${topic}" is not a topic name`, {
       next: 'Kafka allows letters, digits, dots, underscores and dashes, 249 at most.',

@@ -6,6 +6,7 @@ import {
   type AggregationInput,
   type AggregationSpec,
   type DerivedColumn,
+  type Emission,
   type FeaturesOfAggregations,
   outputTypeOf,
   plainFunction,
@@ -15,7 +16,7 @@ import {
 import type { Entity, Metadata } from './entity.ts';
 import { type FeatureView, type JoinKeysOf, makeView } from './feature-view.ts';
 import { requireName } from './name.ts';
-import { type ParquetSource, requireSchema, type TopicSource } from './source.ts';
+import { type ParquetSource, requireSchema, requireTopic, type TopicSource } from './source.ts';
 
 type SchemaOf<S> =
   S extends TopicSource<infer T> ? T : S extends ParquetSource<infer T> ? T : never;
@@ -42,6 +43,8 @@ export interface WindowedFeatureViewSpec<
     };
   };
   readonly aggregations: A;
+  /** Sends the results of tumbling and hopping windows to a topic. Default: none. */
+  readonly emit?: Emission;
   /** Age of the newest row at which values stop being served. Default: never. */
   readonly ttl?: Duration | null;
   /** How far behind stream time a row may be and still count. Default 0s. */
@@ -92,8 +95,23 @@ export function windowedFeatureView<
     where: (spec.where ?? null) as Windowing['where'],
     derive: Object.freeze({ ...derive }),
     aggregations: Object.freeze(aggregations),
+    emit: spec.emit === undefined ? null : requireEmission(spec.name, spec.emit, aggregations),
   });
   return makeView(spec, schema, windowing) as never;
+}
+
+function requireEmission(
+  view: string,
+  { topic, mode }: Emission,
+  aggregations: readonly AggregationSpec[],
+): Emission {
+  requireTopic(topic);
+  if (mode !== 'final' && mode !== 'updates') {
+    throw invalid(view, `emit.mode is "${String(mode)}"; it must be "final" or "updates"`);
+  }
+  const isClosed = aggregations.some(({ window }) => 'offsetUs' in window);
+  if (!isClosed) throw invalid(view, 'emit needs a tumbling or hopping window: no other is closed');
+  return Object.freeze({ topic, mode });
 }
 
 const NUMERIC: ReadonlySet<string> = new Set(['int32', 'int64', 'float32', 'float64']);

@@ -24,13 +24,16 @@ export class CachedEntity implements ChangingWindows {
   readonly #blocks: readonly Map<number, TileBlock>[];
   readonly #sessions: (Sessions | undefined)[] = [];
   readonly #changed: readonly Set<number>[];
+  /** By group, tiles that changed since they were last taken; empty where nobody takes them. */
+  readonly #touched: readonly Set<number>[];
   /** Nothing newer is stored, so nothing newer needs to be looked for. */
   #storedHead: Head | null = null;
 
-  constructor(key: Uint8Array, groups: number) {
+  constructor(key: Uint8Array, groups: number, notesTiles: boolean) {
     this.key = key;
     this.#blocks = Array.from({ length: groups }, () => new Map());
     this.#changed = Array.from({ length: groups }, () => new Set());
+    this.#touched = notesTiles ? Array.from({ length: groups }, () => new Set<number>()) : [];
   }
 
   get head(): Head | null {
@@ -60,6 +63,11 @@ export class CachedEntity implements ChangingWindows {
 
   setSessions(group: WindowGroup, sessions: Sessions): void {
     this.#sessions[group.index] = sessions;
+  }
+
+  /** The blocks of a group that are in memory. */
+  blocks(group: WindowGroup): ReadonlyMap<number, TileBlock> {
+    return this.#blocks[group.index] as Map<number, TileBlock>;
   }
 
   block(group: WindowGroup, block: number): TileBlock | undefined {
@@ -100,6 +108,7 @@ export class CachedEntity implements ChangingWindows {
       blocks.set(block, tiles);
     }
     this.#changed[group.index]?.add(block);
+    this.#touched[group.index]?.add(index);
     const place = placeOf(index);
     const tile = tiles[place] ?? createTile(group);
     tiles[place] = tile;
@@ -123,6 +132,13 @@ export class CachedEntity implements ChangingWindows {
     changed.clear();
     this.#storedHead = this.#head;
     return blocks;
+  }
+
+  takeTouched(group: WindowGroup): number[] {
+    const touched = this.#touched[group.index];
+    const tiles = [...(touched ?? [])];
+    touched?.clear();
+    return tiles;
   }
 
   dropBelow(group: WindowGroup, block: number): void {

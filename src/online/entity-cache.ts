@@ -5,13 +5,16 @@ import { CachedEntity } from './cached-entity.ts';
 /** Entities whose windows are in memory, the least recently used first to go. */
 export class EntityCache {
   readonly #groups: number;
+  readonly #notesTiles: boolean;
   readonly #blocksMax: number;
   readonly #entities = new Map<MapKey, CachedEntity>();
   #batch = 0;
   #used: CachedEntity[] = [];
 
-  constructor(groups: number, blocksMax: number) {
+  /** `notesTiles`: entities tell which of their tiles changed. */
+  constructor(groups: number, blocksMax: number, notesTiles = false) {
     this.#groups = groups;
+    this.#notesTiles = notesTiles;
     this.#blocksMax = blocksMax;
   }
 
@@ -30,7 +33,7 @@ export class EntityCache {
   }
 
   add(key: MapKey, entityKey: Uint8Array): CachedEntity {
-    const entity = new CachedEntity(entityKey, this.#groups);
+    const entity = new CachedEntity(entityKey, this.#groups, this.#notesTiles);
     this.#entities.set(key, entity);
     this.#use(entity);
     return entity;

@@ -15,3 +15,4 @@ export { type StateSize, stateSize } from './state-size.ts';
 export { storeChecksum, type ViewChecksum } from './store-checksum.ts';
 export { BATCH_ROW, UNKNOWN_PARTITION } from './view-places.ts';
 export type { RowColumns, ViewFeatures } from './view-reader.ts';
+export { encodeResult, type WindowResult } from './window-results.ts';

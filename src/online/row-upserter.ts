@@ -19,6 +19,7 @@ import {
 import { claimView } from './claim-view.ts';
 import { OrderMemo } from './order-memo.ts';
 import { RowValueEncoder, readStoredOrder } from './row-value.ts';
+import type { WindowResult } from './window-results.ts';
 
 export interface RowUpserter {
   /**
@@ -50,6 +51,8 @@ export interface UpsertResult {
   readonly stale: number;
   /** Rows with a null join key. */
   readonly withoutKey: number;
+  /** Results of windows to be sent, in the order of their ends; none for a view without `emit`. */
+  readonly results?: readonly WindowResult[];
 }
 
 export interface RowUpserterOptions {

@@ -48,6 +48,7 @@ import type {
   UpsertOrigin,
   UpsertResult,
 } from './row-upserter.ts';
+import { WindowEmitter } from './window-emitter.ts';
 
 /** Blocks in memory: some hundred bytes each for plain aggregations, some kB with sketches. */
 const CACHED_BLOCKS_MAX = 65_536;
@@ -76,6 +77,10 @@ export async function createWindowUpserter(options: RowUpserterOptions): Promise
     partitions,
     cachedBlocksMax: options.cachedBlocksMax ?? CACHED_BLOCKS_MAX,
     finder: home === null || home.spread ? null : finder,
+    emitter:
+      windowing.emit === null || !isStream
+        ? null
+        : new WindowEmitter({ state, view, plan, viewId, sourceId: options.sourceId }),
   });
 }
 
@@ -94,6 +99,8 @@ interface Compiled {
   readonly cachedBlocksMax: number;
   /** Null when reads look into every partition anyway. */
   readonly finder: HomeFinder | null;
+  /** Null for a view that sends nothing. */
+  readonly emitter: WindowEmitter | null;
 }
 
 /** A value that a batch needs: the head of an entity, or a block. */
@@ -111,11 +118,17 @@ class WindowUpserter implements RowUpserter {
   /** By group: blocks below were deleted. */
   readonly #deletedBelow: number[] = [];
   #finder: HomeFinder | null;
+  readonly #emitter: WindowEmitter | null;
 
   constructor(compiled: Compiled) {
     this.#compiled = compiled;
-    this.#cache = new EntityCache(compiled.plan.groups.length, compiled.cachedBlocksMax);
+    this.#cache = new EntityCache(
+      compiled.plan.groups.length,
+      compiled.cachedBlocksMax,
+      compiled.emitter !== null,
+    );
     this.#finder = compiled.finder;
+    this.#emitter = compiled.emitter;
   }
 
   async upsert(rows: RowBatch, from: UpsertOrigin, into: KvBatch): Promise<UpsertResult> {
@@ -131,6 +144,7 @@ class WindowUpserter implements RowUpserter {
       if (key === null) withoutKey++;
       else entities[i] = this.#entity(key, rows, i, from.partition, into);
     }
+    await this.#emitter?.open(from.partition);
     const reachable = plan.groups.map((group) => this.#deleteOld(group, from, into));
     const firstTiles = reachable.map((block) => block * BLOCK_TILES);
     await this.#load(rows, entities, from.partition, reachable);
@@ -145,9 +159,12 @@ class WindowUpserter implements RowUpserter {
         written++;
       }
     }
+    const results = await this.#emitter?.take(this.#cache.changed(), from, into);
+    if (results !== undefined) for (const group of plan.groups) this.#deleteOld(group, from, into);
     this.#put(from.partition, into);
     this.#cache.trim();
-    return { written, stale: rows.count - firstNew - written - withoutKey, withoutKey };
+    const stale = rows.count - firstNew - written - withoutKey;
+    return { written, stale, withoutKey, ...(results !== undefined && { results }) };
   }
 
   /**
@@ -274,7 +291,8 @@ class WindowUpserter implements RowUpserter {
   ): number {
     const tile = streamTimeUs === null ? null : firstReachableTile(group, streamTimeUs);
     if (tile === null) return Number.NEGATIVE_INFINITY;
-    const below = Math.floor(tile / BLOCK_TILES);
+    const unsent = this.#emitter?.firstUnsentTile(group) ?? null;
+    const below = Math.floor((unsent === null ? tile : Math.min(tile, unsent)) / BLOCK_TILES);
     const before = this.#deletedBelow[group.index] ?? Number.MIN_SAFE_INTEGER;
     if (below > before) {
       const { sourceId, viewId } = this.#compiled;

@@ -19,7 +19,12 @@ import type { FeatureView, TopicSource } from '../definition/index.ts';
 import { FreshetError } from '../errors.ts';
 import { KvBatch } from '../kv/index.ts';
 import type { Log, LogBatch } from '../log/index.ts';
-import type { RowUpserter, UpsertOrigin } from '../online/index.ts';
+import {
+  encodeResult,
+  type RowUpserter,
+  type UpsertOrigin,
+  type WindowResult,
+} from '../online/index.ts';
 import type { SegmentEntry, SegmentWriter } from '../segment/index.ts';
 import { StreamClock } from '../window/index.ts';
 import { deadLetter } from './dead-letter.ts';
@@ -158,12 +163,13 @@ export class PartitionTask {
   ): Promise<void> {
     const { checkpoint, log } = this.#options;
     const state = new KvBatch();
-    const counters = await this.#applyRows(batch, rows, rejects, state); // 2
+    const results: OutboxRecord[] = [];
+    const counters = await this.#applyRows(batch, rows, rejects, state, results); // 2
     await this.#appendRows(rows, batch.nextOffset, published); // 3
     await checkpoint.commitBatch(state, {
       applied: batch.nextOffset,
       appliedMaxEventTimeUs: this.#appliedClock.maxEventTimeUs,
-      outbox: this.#deadLetters(batch, rejects),
+      outbox: [...this.#deadLetters(batch, rejects), ...results],
       counters,
     }); // 4
     await checkpoint.dispatchOutbox(log); // 5
@@ -174,6 +180,7 @@ export class PartitionTask {
     rows: RowBatch,
     rejects: readonly Reject[],
     state: KvBatch,
+    results: OutboxRecord[],
   ): Promise<Counters> {
     const { applied, counted, counters } = this.#options.checkpoint.positions;
     const from = firstAtOrAbove(rows.offsets, rows.count, applied);
@@ -190,7 +197,10 @@ export class PartitionTask {
     };
     const late: Record<string, number> = { ...counters.late };
     for (const { view, upserter } of this.#options.views) {
-      if (upserter !== null) await upserter.upsert(fresh, origin, state);
+      const upserted = await upserter?.upsert(fresh, origin, state);
+      for (const result of upserted?.results ?? []) {
+        results.push(windowRecord(view, result, batch.partition));
+      }
       const behind = countAbove(lateByUs, uncounted, rows.count, view.graceUs);
       if (behind > 0) late[view.name] = (late[view.name] ?? 0) + behind;
     }
@@ -263,6 +273,13 @@ function requireContiguous(batch: LogBatch, expectedOffset: number): void {
     `records ${expectedOffset} to ${batch.logStartOffset - 1} were removed before they were read`,
     { where: { topic: batch.topic, partition: batch.partition, offset: expectedOffset } },
   );
+}
+
+/** A result stays in the partition that its rows came from, and so in order. */
+function windowRecord(view: FeatureView, result: WindowResult, partition: number): OutboxRecord {
+  const topic = view.windowing?.emit?.topic;
+  assert(topic !== undefined, `view "${view.name}" sends no results`);
+  return { topic, partition, ...encodeResult(view, result), headers: [] };
 }
 
 function countAbove(values: Float64Array, from: number, to: number, bound: number): number {

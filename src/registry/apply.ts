@@ -62,7 +62,7 @@ export async function applyCatalog(
     const sources = [...catalog.sources.values()].filter((s) => s.kind === 'topicSource');
     const schemas = schemasOf(sources);
     await requireReadable(schemas, ports);
-    const topics = await makeTopics(sources, systemTopics, ports);
+    const topics = await makeTopics(sources, [...emissionTopics(catalog), ...systemTopics], ports);
     for (const { subject, schema } of schemas) await ports.registerSchema(subject, schema);
     const subjects = schemas.map(({ subject }) => subject);
     const gone = changes.filter(isStateGone).map(({ name }) => name);
@@ -115,6 +115,15 @@ function requireCompatible(changes: readonly Change[], force: boolean): void {
         ? 'Give the changed view a new name, or apply with --force: its stored values are deleted, and `freshet replay --from earliest` rebuilds them.'
         : `Give the changed ${first.kind} a new name; --force cannot change what its history was written with.`,
   });
+}
+
+/** Results stay in the partition that their rows came from. */
+function emissionTopics(catalog: Catalog): TopicSpec[] {
+  return [...catalog.views.values()].flatMap(({ windowing, streamSource }) =>
+    windowing?.emit && streamSource !== null
+      ? [{ topic: windowing.emit.topic, partitions: streamSource.partitions }]
+      : [],
+  );
 }
 
 async function makeTopics(

@@ -11,6 +11,7 @@ export {
   stateKey,
   type TilesGroup,
   tilesKey,
+  tilesPlaceOf,
 } from './key-schema.ts';
 export {
   deleteAllState,

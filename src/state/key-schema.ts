@@ -11,6 +11,7 @@
  *   ROW      0x10   rest = viewId u16 | entity key      the newest row of an entity
  *   HEAD     0x11   rest = viewId u16 | entity key      times of a windowed view's rows of an entity
  *   TILES    0x12   rest = viewId u16 | group u8 | block i64, sign bit flipped | entity key
+ *   EMITTED  0x13   rest = viewId u16                   closing time f64 up to which windows were sent
  * meta key   := 0x0000 | 0x0000 | space u8 | rest
  *   FORMAT   0x01   rest = (empty)                      format version of the store
  *   NAME     0x02   rest = kind u8 | name UTF-8         the id u16 of a source (1) or view (2)
@@ -32,6 +33,7 @@ export const SPACE = {
   row: 0x10,
   head: 0x11,
   tiles: 0x12,
+  emitted: 0x13,
 } as const;
 
 export const META = {
@@ -107,6 +109,14 @@ export function tilesKey(
   key.writeUInt32BE(block - high * 2 ** 32, VIEW_PREFIX_BYTES + 5);
   key.set(entityKey, TILES_PREFIX_BYTES);
   return key;
+}
+
+/** The block and the entity key of a key of tiles. */
+export function tilesPlaceOf(key: Uint8Array): { block: number; entityKey: Uint8Array } {
+  const view = Buffer.from(key.buffer, key.byteOffset, key.byteLength);
+  const high = (view.readUInt32BE(VIEW_PREFIX_BYTES + 1) ^ 0x8000_0000) | 0;
+  const block = high * 2 ** 32 + view.readUInt32BE(VIEW_PREFIX_BYTES + 5);
+  return { block, entityKey: key.subarray(TILES_PREFIX_BYTES) };
 }
 
 /** One group of a windowed view's tiles. */
