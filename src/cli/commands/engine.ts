@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
 import { systemClock } from '../../core/clock.ts';
-import { formatTimestampUs } from '../../core/time.ts';
+import { formatTimestampUs, US_PER_MS } from '../../core/time.ts';
 import type { BuildProgress, SourceStatus } from '../../feature-store/index.ts';
 import type { Materializer } from '../../pipeline/index.ts';
 import type { Bind, Context } from '../context.ts';
@@ -137,11 +137,28 @@ function partitionRow(partition: SourceStatus['partitions'][number]): Record<str
     end: partition.end,
     lag: partition.lagRecords,
     streamTime: streamTimeUs === null ? null : formatTimestampUs(streamTimeUs),
+    behindClock: streamTimeUs === null ? null : behind(streamTimeUs),
     rows: partition.rows,
     rejected: partition.rejected,
     late: Object.values(late).reduce((sum, count) => sum + count, 0),
   };
 }
+
+/** How far stream time is behind the clock of this machine, in one unit. */
+function behind(streamTimeUs: number): string {
+  const seconds = Math.max(0, systemClock.nowMs() - streamTimeUs / US_PER_MS) / 1_000;
+  for (const [unit, size] of BEHIND_UNITS) {
+    if (seconds >= size) return `${formatCount(Math.floor(seconds / size))} ${unit}`;
+  }
+  return '0 s';
+}
+
+const BEHIND_UNITS = [
+  ['d', 86_400],
+  ['h', 3_600],
+  ['min', 60],
+  ['s', 1],
+] as const;
 
 function totalOf(sources: readonly SourceStatus[]): { applied: number; lag: number } {
   const partitions = sources.flatMap((source) => source.partitions);
