@@ -1,4 +1,8 @@
-import type { RegisteredSchema, SchemaRegistry } from '../../src/codec/index.ts';
+import {
+  avroIncompatibilities,
+  type RegisteredSchema,
+  type SchemaRegistry,
+} from '../../src/codec/index.ts';
 import { FreshetError } from '../../src/errors.ts';
 
 export interface HttpSchemaRegistryOptions {
@@ -49,7 +53,10 @@ export function createHttpSchemaRegistry(options: HttpSchemaRegistryOptions): Sc
       const path = `/compatibility${pathOf(subject)}/versions/latest?verbose=true`;
       const answer = await call<CompatibilityAnswer>('POST', path, { schema });
       if (answer === null || answer.is_compatible) return [];
-      return answer.messages?.length ? answer.messages : ['the registry gives no reason'];
+      if (answer.messages?.length) return answer.messages;
+      const latest = await this.latest(subject);
+      const ours = latest === null ? [] : avroIncompatibilities(schema, latest.schema);
+      return ours.length > 0 ? ours : ['the registry gives no reason'];
     },
 
     async deleteSubject(subject) {

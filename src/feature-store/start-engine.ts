@@ -1,5 +1,6 @@
 import { recoverSegments } from '../checkpoint/index.ts';
-import type { Catalog } from '../definition/index.ts';
+import { subjectOf } from '../codec/index.ts';
+import type { Catalog, TopicSource } from '../definition/index.ts';
 import { FreshetError } from '../errors.ts';
 import { Materializer } from '../pipeline/index.ts';
 import { planApply, whileMaterializing } from '../registry/index.ts';
@@ -19,7 +20,8 @@ export interface EngineOptions {
 
 /**
  * Starts reading the topics of all enabled views into the online store and the segments.
- * @throws FreshetError DEFINITIONS_NOT_APPLIED, STORE_LOCKED, STORE_LOST, LOG_LOCKED, LOG_UNAVAILABLE
+ * @throws FreshetError DEFINITIONS_NOT_APPLIED, STORE_LOCKED, STORE_LOST, LOG_LOCKED, LOG_UNAVAILABLE,
+ * SCHEMA_REGISTRY_UNAVAILABLE
  */
 export async function startEngine(
   resources: Resources,
@@ -35,6 +37,7 @@ export async function startEngine(
   }
   // The log first: of two engines on one folder the second is to say so before it touches state.
   const log = await resources.log();
+  await requireSchemaRegistry(resources, sources.values());
   await recoverSegments(await resources.state(), await resources.segments());
   await buildViews(resources, catalog, options.onBuild);
   const { engine } = resources.config;
@@ -52,6 +55,19 @@ export async function startEngine(
     });
   if (!resources.isLive) return start();
   return whileMaterializing(resources.registry, servedViews(catalog), start);
+}
+
+/**
+ * A registry that is away stops no engine that knows the schemas of its rows; one that starts knows
+ * none, and would only wait.
+ */
+async function requireSchemaRegistry(
+  resources: Resources,
+  sources: Iterable<TopicSource>,
+): Promise<void> {
+  for (const { format, topic } of sources) {
+    if (format === 'avro') await (await resources.schemas()).latest(subjectOf(topic));
+  }
 }
 
 /** The views whose newest rows the engine serves. */

@@ -20,3 +20,12 @@ export function describeKafka(name: string, define: () => void): void {
 export function openLog(more: Partial<KafkaLogOptions> = {}): Promise<Log> {
   return openKafkaLog({ brokers, heartbeatMs: 200, ...more });
 }
+
+/** @throws Error after a minute */
+export async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
+  for (let check = 0; check < 3_000; check++) {
+    if (await isSo()) return;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  throw new Error('what was waited for did not happen within a minute');
+}
