@@ -70,7 +70,11 @@ interface ErrorEntry {
 }
 
 const row = (next: string): ErrorEntry => ({ scope: 'row', retriable: false, next });
-const request = (next: string): ErrorEntry => ({ scope: 'request', retriable: false, next });
+const request = (next: string, retriable = false): ErrorEntry => ({
+  scope: 'request',
+  retriable,
+  next,
+});
 const partition = (next: string, retriable = false): ErrorEntry => ({
   scope: 'partition',
   retriable,
@@ -156,7 +160,7 @@ export const ERROR_TABLE = {
   STORE_VERSION: process_('Use the Freshet version that wrote the store, or a newer one.'),
   STORE_CORRUPT: process_('Rebuild the store with `freshet replay --from earliest`.'),
   STORE_LOST: process_(
-    'Bring the store back. If it is gone, move the folder of the segments away and run the engine: both are made again from what the log still has.',
+    'Bring the store back. If it is gone, `freshet run --rebuild-store` makes it again from the segments and the log.',
   ),
   STORE_CLOSED: request('Open the store again; it was closed before this call.'),
   BINDING_UNSUPPORTED: process_(
@@ -178,6 +182,15 @@ export const ERROR_TABLE = {
   DEV_SERVICE_FAILED: process_(
     'Read the log that the message names, or use a broker of your own with KAFKA_BROKERS.',
   ),
+
+  // Feature server
+  UNAUTHENTICATED: request('Send a key: `Authorization: Bearer <key>`.'),
+  ACCESS_DENIED: request('Use a key whose scopes in freshet.yaml allow this.'),
+  RATE_LIMITED: request('Wait, and send fewer requests a minute.', true),
+  REQUEST_TOO_LARGE: request('Send less at a time, or raise the limit in freshet.yaml.'),
+  REQUEST_TIMEOUT: request('Ask for less at a time, or raise server.requestMsMax.', true),
+  ROUTE_NOT_FOUND: request('See /openapi.json for what can be asked for.'),
+  SERVER_FAILED: process_('Correct the server section of freshet.yaml, or free the port.'),
 
   // Requests
   JOIN_KEY_MISSING: request('Send every join key of the requested views in each entity row.'),

@@ -8,4 +8,5 @@ export {
   resumeOffset,
   startPositions,
 } from './positions.ts';
+export { rebuildStore } from './rebuild.ts';
 export { recoverSegments } from './recover.ts';

@@ -6,13 +6,19 @@ import { channels } from '../telemetry/index.ts';
 
 export type LogFormat = 'json' | 'text';
 
+export type Log = Pick<Logger, 'info' | 'warn' | 'error'>;
+
+export function createLog(format: LogFormat, stream: NodeJS.WritableStream, clock: Clock): Log {
+  return format === 'json' ? pino({ level: 'info' }, stream) : textLogger(stream, clock);
+}
+
 /** Logs until the returned function is called. Rows' contents are never logged. */
 export function logEngine(
   format: LogFormat,
   stream: NodeJS.WritableStream,
   clock: Clock,
 ): () => void {
-  const log = format === 'json' ? pino({ level: 'info' }, stream) : textLogger(stream, clock);
+  const log = createLog(format, stream, clock);
   const unsubscribe = [
     on(channels.assigned, (event) => log.info(event, 'partition assigned')),
     on(channels.revoked, (event) => log.info(event, 'partition revoked')),
@@ -36,11 +42,11 @@ function on<T>(channel: Channel<unknown, T>, listener: (event: T) => void): () =
 }
 
 /** `12:00:01 segment published  topic=flights partition=0 …` */
-function textLogger(stream: NodeJS.WritableStream, clock: Clock): Pick<Logger, 'info' | 'warn'> {
+function textLogger(stream: NodeJS.WritableStream, clock: Clock): Log {
   const write = (event: object, what: string): void => {
     const time = new Date(clock.nowMs()).toISOString().slice(11, 19);
     const fields = Object.entries(event).map(([name, value]) => `${name}=${String(value)}`);
     stream.write(`${time} ${what}  ${fields.join(' ')}\n`);
   };
-  return { info: write, warn: write } as never;
+  return { info: write, warn: write, error: write } as never;
 }

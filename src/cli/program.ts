@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { catalogueCommands } from './commands/catalogue.ts';
 import { deadLetterCommands } from './commands/dead-letters.ts';
@@ -9,14 +8,17 @@ import { loadCommands } from './commands/load.ts';
 import { readCommands } from './commands/read.ts';
 import { replayCommands } from './commands/replay.ts';
 import { repositoryCommands } from './commands/repository.ts';
+import { serveCommands } from './commands/serve.ts';
 import { verifyCommands } from './commands/verify.ts';
 import { type Bind, binder, type MakeOutput } from './context.ts';
+import { packageVersion } from './package-version.ts';
 
 const COMMANDS: readonly ((program: Command, bind: Bind) => void)[] = [
   repositoryCommands,
   catalogueCommands,
   loadCommands,
   engineCommands,
+  serveCommands,
   readCommands,
   replayCommands,
   verifyCommands,
@@ -65,15 +67,4 @@ Examples:
   );
   for (const add of COMMANDS) add(program, binder(makeOutput, signal));
   return program;
-}
-
-function packageVersion(): string {
-  for (const path of ['../../package.json', '../../../package.json']) {
-    try {
-      return JSON.parse(readFileSync(new URL(path, import.meta.url), 'utf8')).version;
-    } catch {
-      // One is beside the sources, the other beside what the build made.
-    }
-  }
-  return 'unknown';
 }

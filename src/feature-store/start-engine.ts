@@ -1,4 +1,4 @@
-import { recoverSegments } from '../checkpoint/index.ts';
+import { rebuildStore, recoverSegments } from '../checkpoint/index.ts';
 import { subjectOf } from '../codec/index.ts';
 import type { Catalog, TopicSource } from '../definition/index.ts';
 import { FreshetError } from '../errors.ts';
@@ -14,6 +14,11 @@ export interface EngineOptions {
    * Default false: OFFSET_GAP.
    */
   readonly skipGap?: boolean;
+  /**
+   * Build a lost online store anew from the segments, and from the log behind them. Default false:
+   * STORE_LOST, since a folder that is only not mounted must not be replaced.
+   */
+  readonly rebuildStore?: boolean;
   /** Told while state of new and changed views is built from history, before the engine reads on. */
   readonly onBuild?: (progress: BuildProgress) => void;
 }
@@ -38,7 +43,7 @@ export async function startEngine(
   // The log first: of two engines on one folder the second is to say so before it touches state.
   const log = await resources.log();
   await requireSchemaRegistry(resources, sources.values());
-  await recoverSegments(await resources.state(), await resources.segments());
+  await recover(resources, options.rebuildStore ?? false);
   await buildViews(resources, catalog, options.onBuild);
   const { engine } = resources.config;
   const start = (): Promise<Materializer> =>
@@ -67,6 +72,20 @@ async function requireSchemaRegistry(
 ): Promise<void> {
   for (const { format, topic } of sources) {
     if (format === 'avro') await (await resources.schemas()).latest(subjectOf(topic));
+  }
+}
+
+/** Deletes what a crash left among the segments; a lost store is made again first where that is asked for. */
+async function recover(resources: Resources, rebuild: boolean): Promise<void> {
+  const [state, segments] = [await resources.state(), await resources.segments()];
+  try {
+    await recoverSegments(state, segments);
+  } catch (thrown) {
+    const isLost = thrown instanceof FreshetError && thrown.code === 'STORE_LOST';
+    if (!isLost || !rebuild) throw thrown;
+    const { deadLetterTopic } = resources.config.engine;
+    await rebuildStore(state, segments, await resources.log(), deadLetterTopic);
+    await recoverSegments(state, segments);
   }
 }
 

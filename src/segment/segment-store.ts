@@ -10,6 +10,7 @@ import type { Duckdb } from '../duckdb/index.ts';
 import { FreshetError } from '../errors.ts';
 import { toDiskError } from './disk-error.ts';
 import { nodeFileSystem } from './node-fs.ts';
+import { readEntries } from './read-entries.ts';
 import type { SegmentEntry } from './segment-entry.ts';
 import { isSegmentName, TEMPORARY_SUFFIX } from './segment-layout.ts';
 import { segmentRelation } from './segment-relation.ts';
@@ -26,6 +27,8 @@ export interface SegmentStore {
    * @throws FreshetError STORE_LOST when the store is new and there are segments all the same
    */
   sweep(live: ReadonlySet<string>, options?: SweepOptions): Promise<string[]>;
+  /** Entries as the footers of all segment files tell them. @throws FreshetError SEGMENT_CORRUPT */
+  readEntries(): Promise<SegmentEntry[]>;
   /**
    * Reads a segment again and compares it with its entry.
    * @throws FreshetError SEGMENT_CORRUPT saying what differs
@@ -63,6 +66,11 @@ export function createSegmentStore(options: SegmentStoreOptions): SegmentStore {
       createSegmentWriter({ directory, duckdb, fs, clock }, source, partition),
     sweep: (live, { storeIsNew = live.size === 0 } = {}) =>
       sweepFiles(fs, directory, live, storeIsNew),
+    readEntries: async () => {
+      const files = await segmentFiles(fs, directory);
+      const whole = files.filter((file) => !file.endsWith(TEMPORARY_SUFFIX));
+      return readEntries({ directory, duckdb, fs, clock }, whole);
+    },
     verify: (entry) => verifySegment(duckdb, directory, entry),
     relation: (entries, source, columns) => segmentRelation(directory, entries, source, columns),
   };

@@ -14,6 +14,7 @@ export function engineCommands(program: Command, bind: Bind): void {
     .description('read the topics and keep the online store and the segments up to date')
     .option('--until-caught-up', 'stop when everything that is in the log now is in both stores')
     .option('--skip-gap', 'go on behind records that retention removed unread; the gap is recorded')
+    .option('--rebuild-store', 'make a lost online store again from the segments and the log')
     .addOption(
       new Option('--log <format>', 'log lines on standard error')
         .choices(['text', 'json', 'none'])
@@ -34,6 +35,7 @@ export function engineCommands(program: Command, bind: Bind): void {
 interface RunOptions {
   readonly untilCaughtUp?: boolean;
   readonly skipGap?: boolean;
+  readonly rebuildStore?: boolean;
   readonly log: LogFormat | 'none';
 }
 
@@ -42,7 +44,7 @@ async function run({ output, withStore, signal }: Context, options: RunOptions):
     options.log === 'none' ? undefined : logEngine(options.log, process.stderr, systemClock);
   try {
     await withStore(async (store) => {
-      const { untilCaughtUp = false, skipGap = false } = options;
+      const { untilCaughtUp = false, skipGap = false, rebuildStore = false } = options;
       const before = totalOf(await store.status());
       let building: Progress | null = null;
       const onBuild = ({ view, rowsDone, rowsTotal }: BuildProgress): void => {
@@ -52,7 +54,7 @@ async function run({ output, withStore, signal }: Context, options: RunOptions):
         building.stop();
         building = null;
       };
-      const engine = await store.startEngine({ skipGap, onBuild });
+      const engine = await store.startEngine({ skipGap, rebuildStore, onBuild });
       if (untilCaughtUp) await catchUp(output, engine, before.lag, signal);
       else {
         output.line('The engine runs; Ctrl-C stops it well.');

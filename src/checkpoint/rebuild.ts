@@ -1,0 +1,69 @@
+import { FreshetError } from '../errors.ts';
+import { KvBatch } from '../kv/index.ts';
+import type { Log } from '../log/index.ts';
+import { topicPartitionName } from '../log/index.ts';
+import { putEntry, type SegmentEntry, type SegmentStore } from '../segment/index.ts';
+import { SPACE, type StateStore, stateKey } from '../state/index.ts';
+import { encodePositions, type Positions, startPositions } from './positions.ts';
+
+/**
+ * Makes the manifest and the positions of a lost store again from the footers of the segments; the
+ * state of the views is then built from them. What was in state and in no segment yet is read from
+ * the log again. Answers with the number of segments.
+ * @throws FreshetError SEGMENT_CORRUPT, STORE_CORRUPT for segments that overlap
+ */
+export async function rebuildStore(
+  state: StateStore,
+  segments: SegmentStore,
+  log: Log,
+  deadLetterTopic: string,
+): Promise<number> {
+  const entries = await segments.readEntries();
+  const marks = await outboxMarks(log, deadLetterTopic);
+  for (const [, partition] of byPartition(entries)) {
+    const [first] = partition;
+    if (first === undefined) continue;
+    const sourceId = await state.dictionary.ensureSource(first.source);
+    const batch = new KvBatch();
+    for (const entry of partition) putEntry(batch, sourceId, entry);
+    const positions = { ...positionsOf(partition), outboxMarks: marks };
+    batch.put(stateKey(sourceId, first.partition, SPACE.cursor), encodePositions(positions));
+    await state.kv.write(batch, { sync: true });
+  }
+  return entries.length;
+}
+
+function byPartition(entries: readonly SegmentEntry[]): Map<string, SegmentEntry[]> {
+  const partitions = new Map<string, SegmentEntry[]>();
+  for (const entry of entries) {
+    const name = topicPartitionName(entry);
+    const before = partitions.get(name)?.at(-1);
+    if (before !== undefined && before.endOffset > entry.startOffset) {
+      throw new FreshetError('STORE_CORRUPT', `segments ${before.file} and ${entry.file} overlap`, {
+        where: { topic: entry.topic, partition: entry.partition, offset: entry.startOffset },
+      });
+    }
+    partitions.set(name, [...(partitions.get(name) ?? []), entry]);
+  }
+  return partitions;
+}
+
+/** State is what the segments have, no more: the log is read from their end on. */
+function positionsOf(entries: readonly SegmentEntry[]): Positions {
+  const end = (entries.at(-1) as SegmentEntry).endOffset;
+  const maxEventTimeUs = Math.max(...entries.map((entry) => entry.maxEventTimeUs as number));
+  const rows = entries.reduce((sum, { rowCount }) => sum + rowCount, 0);
+  return {
+    ...startPositions(end),
+    appliedMaxEventTimeUs: maxEventTimeUs,
+    sealedMaxEventTimeUs: maxEventTimeUs,
+    counters: { rows, rejected: 0, late: {} },
+  };
+}
+
+/** Outbox numbers begin anew: records that are in the topic now are not among them. */
+async function outboxMarks(log: Log, topic: string): Promise<Record<string, number>> {
+  if (!(await log.listTopics()).includes(topic)) return {};
+  const [marks] = await log.watermarks([{ topic, partition: 0 }]);
+  return marks === undefined ? {} : { [topicPartitionName(marks)]: marks.end };
+}
