@@ -140,6 +140,61 @@ export const sharedTests: readonly Shared[] = [
     because: 'they join what other folders test, and only the whole store shows it',
   },
   {
+    test: 'test/server/feature-server.test.ts',
+    covers: ['src/server/http-error.ts', 'src/server/route.ts'],
+    because: 'requests are checked and errors told right when a client gets them right',
+  },
+  {
+    test: 'test/server/read-routes.test.ts',
+    covers: ['src/server/stream-features.ts'],
+    because: 'a stream is read right when the lines of its answer are',
+  },
+  {
+    test: 'test/feature-store/verify.test.ts',
+    covers: ['src/feature-store/verify-sql.ts'],
+    because: 'the SQL is right when it agrees with stores that agree',
+  },
+  {
+    test: 'test/e2e/recovery.test.ts',
+    covers: ['src/checkpoint/rebuild.ts'],
+    because: 'a store is made again when an engine serves the same bytes from it',
+  },
+  {
+    test: 'test/feature-store/build-views.test.ts',
+    covers: ['src/segment/stream-segments.ts'],
+    because: 'rows of segments are read right when the state that they build is',
+  },
+  {
+    test: 'test/feature-store/emission.test.ts',
+    covers: ['src/online/window-emitter.ts'],
+    because: 'a result is sent once when a topic has it once, over stops and starts',
+  },
+  {
+    test: 'test/join/sweep-windows.test.ts',
+    covers: ['src/join/sweep-sql.ts'],
+    because: 'SQL is right when its answer is',
+  },
+  {
+    test: 'test/online/window-upserter.test.ts',
+    covers: [
+      'src/online/cached-entity.ts',
+      'src/online/entity-cache.ts',
+      'src/online/window-reader.ts',
+    ],
+    because: 'whatever is cached or read, the values are those of the oracle',
+  },
+  {
+    test: 'test/window/read-windows.test.ts',
+    covers: [
+      'src/window/entity-windows.ts',
+      'src/window/in-window.ts',
+      'src/window/kept-rows.ts',
+      'src/window/window-plan.ts',
+      'src/window/window-rows.ts',
+    ],
+    because: 'one suite compares every window with the obvious one',
+  },
+  {
     test: 'test/join/historical-reader.test.ts',
     covers: [
       'src/join/entity-rows.ts',
