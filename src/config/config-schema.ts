@@ -33,6 +33,7 @@ const kafkaLog = z.strictObject({
   ssl: z.union([z.boolean(), passedThrough]).default(false),
   sasl: passedThrough.nullable().default(null),
   replication: count.default(1),
+  sessionTimeoutMs: z.int().min(1_000).default(30_000),
   schemaRegistry: z
     .strictObject({
       url: z.url(),

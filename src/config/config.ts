@@ -37,6 +37,8 @@ export interface KafkaLogConfig {
   readonly sasl: Readonly<Record<string, unknown>> | null;
   /** Replicas of the topics that `apply` creates. */
   readonly replication: number;
+  /** A worker that is silent for so long loses its partitions to others. */
+  readonly sessionTimeoutMs: number;
   /** Null when no source is in Avro. */
   readonly schemaRegistry: SchemaRegistryConfig | null;
 }

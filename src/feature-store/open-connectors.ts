@@ -5,6 +5,8 @@ import type { Config, SchemaRegistryConfig } from '../config/index.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Log } from '../log/index.ts';
 
+const HEARTBEAT_MS_MAX = 3_000;
+
 /** @throws FreshetError LOG_LOCKED, LOG_UNAVAILABLE, STORE_NOT_FOUND for one that is only read */
 export async function openLog(config: Config, clock: Clock, readOnly: boolean): Promise<Log> {
   const { log } = config;
@@ -13,8 +15,12 @@ export async function openLog(config: Config, clock: Clock, readOnly: boolean): 
     return openEmbeddedLog({ path: log.path, clock, readOnly });
   }
   const { openKafkaLog } = await import('../../connectors/kafka/index.ts');
-  const { brokers, clientId, ssl, sasl } = log;
-  return openKafkaLog({ brokers, clientId, ssl, sasl, clock });
+  const { brokers, clientId, ssl, sasl, sessionTimeoutMs } = log;
+  return openKafkaLog({
+    ...{ brokers, clientId, ssl, sasl, sessionTimeoutMs, clock },
+    // Kafka's own proportion: two of three may be lost.
+    heartbeatMs: Math.min(HEARTBEAT_MS_MAX, Math.trunc(sessionTimeoutMs / 3)),
+  });
 }
 
 /** The registry that the configuration names; beside the registry file where it names none. */

@@ -73,6 +73,7 @@ log:
       ssl: { rejectUnauthorized: true },
       sasl: { mechanism: 'plain', username: 'me', password: '12345' },
       replication: 1,
+      sessionTimeoutMs: 30_000,
       schemaRegistry: { url: 'http://127.0.0.1:8081', username: null, password: null },
     });
   });
