@@ -12,6 +12,11 @@ import {
 const OFFLINE_MEMORY_BYTES_MAX = 512 * 1024 * 1024;
 const OFFLINE_THREADS = 2;
 
+/** A batch of the largest kind in sensible rows. */
+const SERVER_BODY_BYTES_MAX = 8 * 1024 * 1024;
+const SERVER_BATCH_ROWS_MAX = 10_000;
+const SERVER_REQUEST_MS_MAX = 30_000;
+
 const path = z.string().min(1);
 const count = z.int().min(1);
 const passedThrough = z.record(z.string(), z.unknown());
@@ -42,6 +47,26 @@ const kafkaLog = z.strictObject({
     })
     .nullable()
     .default(null),
+});
+
+const apiKey = z.strictObject({
+  name: z.string().min(1).max(64),
+  sha256: z.string().regex(/^[0-9a-f]{64}$/, 'must be the SHA-256 of a key: 64 digits 0-9a-f'),
+  scopes: z.array(z.enum(['read', 'write'])).min(1),
+  requestsPerMinuteMax: count.nullable().default(null),
+});
+
+const server = z.strictObject({
+  host: z.string().min(1).default('127.0.0.1'),
+  port: z.int().min(0).max(65_535).default(6566),
+  anonymous: z.enum(['auto', 'none', 'read', 'write']).default('auto'),
+  keys: z.array(apiKey).default([]),
+  requestsPerMinuteMax: count.nullable().default(null),
+  bodyBytesMax: count.default(SERVER_BODY_BYTES_MAX),
+  batchRowsMax: count.default(SERVER_BATCH_ROWS_MAX),
+  requestMsMax: count.default(SERVER_REQUEST_MS_MAX),
+  corsOrigins: z.array(z.url()).default([]),
+  tls: z.strictObject({ certPath: path, keyPath: path }).nullable().default(null),
 });
 
 export const PROJECT_NAME = /^[A-Za-z][A-Za-z0-9_-]{0,63}$/;
@@ -79,6 +104,7 @@ export const CONFIG_SCHEMA = z.strictObject({
       deadLetterTopic: kafkaName.optional(),
     })
     .prefault({}),
+  server: server.prefault({}),
 });
 
 export type ConfigValues = z.output<typeof CONFIG_SCHEMA>;

@@ -19,6 +19,7 @@ export interface Config {
   readonly onlineStore: { readonly path: string; readonly binding: KvBinding };
   readonly offlineStore: OfflineStoreConfig;
   readonly engine: EngineConfig;
+  readonly server: ServerConfig;
 }
 
 /** A log in a folder of this machine, for one process. */
@@ -75,6 +76,39 @@ export interface EngineConfig {
   readonly deadLetterTopic: string;
 }
 
+/** The feature server of `freshet serve`. */
+export interface ServerConfig {
+  readonly host: string;
+  /** 0: any free port. */
+  readonly port: number;
+  /**
+   * What is answered without a key. `auto`: reads while there are no keys and the host is loopback,
+   * otherwise nothing. `write` is for loopback alone.
+   */
+  readonly anonymous: 'auto' | 'none' | 'read' | 'write';
+  readonly keys: readonly ApiKeyConfig[];
+  /** Of each key without a limit of its own, and of each address without a key; null: no limit. */
+  readonly requestsPerMinuteMax: number | null;
+  readonly bodyBytesMax: number;
+  /** Entity rows, or rows to write, of one request. */
+  readonly batchRowsMax: number;
+  /** Requests that take longer are answered REQUEST_TIMEOUT; loads and verification may. */
+  readonly requestMsMax: number;
+  /** Origins whose pages may ask; empty: none but the server's own. */
+  readonly corsOrigins: readonly string[];
+  /** Files in PEM. */
+  readonly tls: { readonly certPath: string; readonly keyPath: string } | null;
+}
+
+export interface ApiKeyConfig {
+  /** For logs and limits. */
+  readonly name: string;
+  /** Of the key, in hexadecimal: the key itself is never stored. */
+  readonly sha256: string;
+  readonly scopes: readonly ('read' | 'write')[];
+  readonly requestsPerMinuteMax: number | null;
+}
+
 /** Variables that `${NAME}` in the configuration stands for. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -109,7 +143,7 @@ export async function loadConfig(
     environment,
     overrides: text === null ? named : overrides,
   });
-  const { project, registry, log, onlineStore, offlineStore, engine } = values;
+  const { project, registry, log, onlineStore, offlineStore, engine, server } = values;
   const absolute = (path: string): string => (isAbsolute(path) ? path : join(folder, path));
   return deepFreeze<Config>({
     project,
@@ -125,6 +159,13 @@ export async function loadConfig(
       ...engine,
       group: engine.group ?? `${project}-materializer`,
       deadLetterTopic: engine.deadLetterTopic ?? `${project}.dead-letter`,
+    },
+    server: {
+      ...server,
+      tls: server.tls && {
+        certPath: absolute(server.tls.certPath),
+        keyPath: absolute(server.tls.keyPath),
+      },
     },
   });
 }

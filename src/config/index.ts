@@ -1,4 +1,5 @@
 export {
+  type ApiKeyConfig,
   type Config,
   type ConfigOverrides,
   type EmbeddedLogConfig,
@@ -9,6 +10,7 @@ export {
   loadConfig,
   type OfflineStoreConfig,
   type SchemaRegistryConfig,
+  type ServerConfig,
 } from './config.ts';
 export { type InitRepositoryOptions, initRepository } from './init-repository.ts';
 export { type LoadRepositoryOptions, loadRepository } from './load-repository.ts';

@@ -1,5 +1,7 @@
 export type { EntityRow } from './entity-columns.ts';
 export {
+  type AnswerColumn,
+  type FeatureColumn,
   type FeatureStatus,
   type OnlineColumns,
   OnlineFeatures,

@@ -71,6 +71,16 @@ export class OnlineFeatures<Row, Name extends string = string> {
     this.receipts = receipts;
   }
 
+  /** The join keys, with their types. */
+  get keys(): readonly AnswerColumn[] {
+    return this.#keys;
+  }
+
+  /** The features in the order of the request, with their types. */
+  get features(): readonly FeatureColumn[] {
+    return this.#features;
+  }
+
   /** Join keys and features of each entity row. */
   get rows(): readonly Row[] {
     this.#rows ??= this.#objects([...this.#keys, ...this.#features], ({ values }) => values);

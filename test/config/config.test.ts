@@ -49,6 +49,18 @@ describe('loadConfig', () => {
         rowBytesMax: 1_048_576,
         deadLetterTopic: 'flights.dead-letter',
       },
+      server: {
+        host: '127.0.0.1',
+        port: 6_566,
+        anonymous: 'auto',
+        keys: [],
+        requestsPerMinuteMax: null,
+        bodyBytesMax: 8_388_608,
+        batchRowsMax: 10_000,
+        requestMsMax: 30_000,
+        corsOrigins: [],
+        tls: null,
+      },
     });
     expect(Object.isFrozen(config.engine)).toBe(true);
   });

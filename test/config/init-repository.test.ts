@@ -58,7 +58,8 @@ describe('initRepository', () => {
     const text = (await read('freshet.yaml')).replace(/^#(?=\S| {2}\S)/gm, '');
     await writeFile(join(dir, 'freshet.yaml'), text);
     expect(await loadConfig(dir)).toEqual(plain);
-    for (const section of [plain.registry, plain.onlineStore, plain.offlineStore, plain.engine]) {
+    const { registry, onlineStore, offlineStore, engine, server } = plain;
+    for (const section of [registry, onlineStore, offlineStore, engine, server]) {
       for (const key of Object.keys(section)) expect(text).toMatch(RegExp(`^  ${key}: `, 'm'));
     }
   });
@@ -68,6 +69,19 @@ describe('initRepository', () => {
     const kafka = /^# {3}log:\n(#.*\n)+/m.exec(await read('freshet.yaml'))?.[0] ?? '';
     await writeFile(join(dir, 'freshet.yaml'), `project: shop\n${kafka.replace(/^# {3}/gm, '')}`);
     expect((await loadConfig(dir)).log).toMatchObject({ type: 'kafka', replication: 1 });
+  });
+
+  it('shows a server for many that can be used', async () => {
+    await init();
+    const server = /^# {3}server:\n(#.*\n)+/m.exec(await read('freshet.yaml'))?.[0] ?? '';
+    await writeFile(join(dir, 'freshet.yaml'), `project: shop\n${server.replace(/^# {3}/gm, '')}`);
+    const sha256 = 'a'.repeat(64);
+    const config = await loadConfig(dir, { SCORING_KEY_SHA256: sha256 });
+    expect(config.server).toMatchObject({
+      host: '0.0.0.0',
+      keys: [{ name: 'scoring', sha256, scopes: ['read'], requestsPerMinuteMax: 6_000 }],
+      tls: { certPath: join(dir, 'server.crt'), keyPath: join(dir, 'server.key') },
+    });
   });
 
   it('makes definitions that fit together, and rows that fit their source', async () => {

@@ -1,0 +1,85 @@
+import { once } from 'node:events';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { systemClock } from '../../core/clock.ts';
+import type { Catalog } from '../../definition/index.ts';
+import { type Bind, type Context, wholeNumber } from '../context.ts';
+import { createLog, type LogFormat, logEngine } from '../engine-log.ts';
+import { packageVersion } from '../package-version.ts';
+
+/** `serve`: the feature server. */
+export function serveCommands(program: Command, bind: Bind): void {
+  program
+    .command('serve')
+    .description('serve features over HTTP, and run the engine in the same process')
+    .option('--host <name>', 'where to listen; default: server.host of freshet.yaml')
+    .option('-p, --port <number>', 'default: server.port of freshet.yaml; 0 is any free port', port)
+    .option('--no-engine', 'serve what is stored when the server starts, and read no topic')
+    .option('--skip-gap', 'as of `freshet run`')
+    .addOption(
+      new Option('--log <format>', 'log lines on standard error')
+        .choices(['text', 'json', 'none'])
+        .default('text'),
+    )
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ freshet serve
+  $ freshet serve --port 0 --log json 2> server.log
+
+Then, of any program:
+  curl http://127.0.0.1:6566/get-online-features \\
+    -d '{"features":["last_order:amount"],"entities":{"customer_id":[7]}}'`,
+    )
+    .action(bind(serve));
+}
+
+interface ServeOptions {
+  readonly host?: string;
+  readonly port?: number;
+  readonly engine: boolean;
+  readonly skipGap?: boolean;
+  readonly log: LogFormat | 'none';
+}
+
+async function serve({ output, withStore, signal }: Context, options: ServeOptions): Promise<void> {
+  const { host, port, skipGap = false } = options;
+  const log = options.log === 'none' ? null : createLog(options.log, process.stderr, systemClock);
+  const stopLog =
+    options.log === 'none' ? undefined : logEngine(options.log, process.stderr, systemClock);
+  // Here, not above: no other command is to wait until a server is loaded.
+  const { createFeatureServer } = await import('../../server/index.ts');
+  try {
+    await withStore(async (store) => {
+      const runs = options.engine && readsTopics(store.catalog);
+      if (runs) await store.startEngine({ skipGap });
+      await using server = await createFeatureServer({
+        store,
+        version: packageVersion(),
+        config: { ...(host !== undefined && { host }), ...(port !== undefined && { port }) },
+        ...(log && { log }),
+      });
+      output.result({ url: server.url, engine: runs }, () =>
+        [
+          `Serving at ${output.style.bold(server.url)}${runs ? '; the engine runs' : ''}.`,
+          output.style.dim('Ctrl-C stops it well.'),
+        ].join('\n'),
+      );
+      if (!signal.aborted) await once(signal, 'abort');
+      await server.close();
+      await store.stopEngine();
+    });
+  } finally {
+    stopLog?.();
+  }
+}
+
+function readsTopics({ views }: Catalog): boolean {
+  return [...views.values()].some(({ streamSource, enabled }) => streamSource !== null && enabled);
+}
+
+function port(text: string): number {
+  const number = wholeNumber(text);
+  if (number <= 65_535) return number;
+  throw new InvalidArgumentError('It must be 65535 at most.');
+}

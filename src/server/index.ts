@@ -1,0 +1,6 @@
+export {
+  createFeatureServer,
+  type FeatureServer,
+  type FeatureServerOptions,
+  type ServerLog,
+} from './feature-server.ts';
