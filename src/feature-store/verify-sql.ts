@@ -65,7 +65,7 @@ function aggregateSql(view: FeatureView, spec: AggregationSpec, atUs: number): s
   return `${aggregate} FILTER (WHERE ${windowSql(view, spec, atUs)})`;
 }
 
-/** docs/architecture.md, «Windows», written anew. */
+/** docs/windows.md, written anew. */
 function windowSql({ graceUs }: FeatureView, { window }: AggregationSpec, atUs: number): string {
   const inTime = `_late <= ${graceUs}`;
   switch (window.kind) {
