@@ -27,7 +27,7 @@ interface Label {
 
 type Options = Readonly<{
   knownAt?: 'event' | 'arrival';
-  late?: 'include' | 'exclude';
+  late?: 'served' | 'include' | 'exclude';
   strictlyBefore?: boolean;
 }>;
 
@@ -84,13 +84,14 @@ function labelsOf(rows: readonly StreamRow[], random: () => number, count: numbe
 function naive(
   rows: readonly StreamRow[],
   { key, atUs }: Label,
-  { knownAt = 'event', late = 'exclude', strictlyBefore = false }: Options,
+  { knownAt = 'event', late = 'served', strictlyBefore = false }: Options,
 ): Record<string, FieldValue> | null {
   const qUs = strictlyBefore ? atUs - 1 : atUs;
   const knownUs = ({ at, arrivalUs }: StreamRow): number =>
     knownAt === 'arrival' ? Math.max(at, arrivalUs) : at;
   const known = rows
     .filter((row) => row.key === key && knownUs(row) <= qUs)
+    .filter(({ lateByUs }) => late !== 'exclude' || lateByUs <= GRACE_US)
     .map((row) => naiveRow(late === 'include' ? { ...row, lateByUs: 0 } : row));
   return naiveWindows(aggregations, COLUMNS, known, GRACE_US, qUs);
 }
@@ -100,6 +101,7 @@ const NOTHING = Object.fromEntries(Object.keys(view.schema).map((name) => [name,
 describe.each<{ options: Options }>([
   { options: {} },
   { options: { knownAt: 'arrival' } },
+  { options: { late: 'exclude' } },
   { options: { late: 'include' } },
   { options: { strictlyBefore: true } },
   { options: { knownAt: 'arrival', late: 'include', strictlyBefore: true } },

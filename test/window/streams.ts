@@ -52,10 +52,10 @@ export const COLUMNS = {
   ok: 'bool',
 } as const;
 
-export const OUT_OF_ORDER_MS = 2_000;
+const OUT_OF_ORDER_MS = 2_000;
 export const GRACE_US = 5_000_000;
 
-export const WINDOWS = {
+const WINDOWS = {
   tumbling: tumbling('10s'),
   shifted: tumbling('10s', { offset: '3s' }),
   open: tumbling('10s', { current: true }),
