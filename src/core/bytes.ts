@@ -21,6 +21,11 @@ export class ByteWriter {
     return Uint8Array.prototype.slice.call(this.#buffer, 0, this.#length);
   }
 
+  /** What was written, until the next write. */
+  view(): Uint8Array {
+    return this.#buffer.subarray(0, this.#length);
+  }
+
   u8(value: number): void {
     this.#reserve(1);
     this.#buffer[this.#length++] = value;
@@ -108,6 +113,10 @@ export class ByteReader {
 
   get position(): number {
     return this.#at;
+  }
+
+  skip(size: number): void {
+    this.#at += size;
   }
 
   get done(): boolean {

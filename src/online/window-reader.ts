@@ -38,11 +38,14 @@ export class WindowReader implements ViewReader {
   readonly #places: ViewPlaces;
   readonly #plan: WindowPlan;
   readonly #features: readonly string[];
+  /** By group, slots that some feature reads. */
+  readonly #wanted: readonly (readonly boolean[])[];
 
   constructor(options: ViewPlacesOptions, { view, features }: ViewFeatures, windowing: Windowing) {
     this.#places = new ViewPlaces(options, view);
     this.#plan = onlyFeatures(planWindows(view, windowing), features);
     this.#features = features;
+    this.#wanted = this.#plan.groups.map((group) => wantedSlots(this.#plan, group));
   }
 
   get keyNames(): readonly string[] {
@@ -120,7 +123,7 @@ export class WindowReader implements ViewReader {
       if (group === null) windows.addHead(decodeHead(input));
       else if (group.shape.kind === 'session') {
         windows.addSessions(group, group.shape.gapUs, decodeSessions(group, input));
-      } else windows.addBlock(group, block, decodeBlock(group, input));
+      } else windows.addBlock(group, block, decodeBlock(group, input, this.#wanted[group.index]));
     }
     return windows;
   }
@@ -146,6 +149,11 @@ function blocksRead(plan: WindowPlan, atUs: number): GroupBlock[] {
     }
   }
   return [...found.values()];
+}
+
+function wantedSlots({ reads }: WindowPlan, group: WindowGroup): boolean[] {
+  const slots = reads.filter((read) => read.group === group).flatMap(({ outputs }) => outputs);
+  return group.slots.map((_, s) => slots.some(({ slot }) => slot === s));
 }
 
 /** The plan without the reads that give none of the features. */

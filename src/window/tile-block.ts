@@ -36,11 +36,15 @@ export function encodeBlock(group: WindowGroup, block: TileBlock, out: ByteWrite
   }
 }
 
-export function decodeBlock(group: WindowGroup, input: ByteReader): TileBlock {
+export function decodeBlock(
+  group: WindowGroup,
+  input: ByteReader,
+  wanted?: readonly boolean[],
+): TileBlock {
   const block: TileBlock = [];
   while (!input.done) {
     const place = input.u8();
-    block[place] = decodeTile(group, input);
+    block[place] = decodeTile(group, input, wanted);
   }
   return block;
 }

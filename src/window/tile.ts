@@ -3,10 +3,10 @@
  * the rows themselves where the group keeps them.
  *
  * ```
- * tile := IR of each slot, in order | kept rows, when the group keeps rows
+ * tile := (size varint | IR)* for each slot, in order | kept rows, when the group keeps rows
  * ```
  */
-import type { ByteReader, ByteWriter } from '../core/bytes.ts';
+import { type ByteReader, ByteWriter } from '../core/bytes.ts';
 import type { Column } from '../core/row-batch.ts';
 import type { RowsInOrder } from './aggregator.ts';
 import {
@@ -63,14 +63,18 @@ export function mergeTile(group: WindowGroup, into: Tile, from: Tile): void {
   trim(group, into.kept);
 }
 
-/** Merges the IRs of all slots; those of a group of last rows are made when they are read. */
+const scratch = new ByteWriter(1_024);
+
+/** Merges the IRs of all slots that `from` has; those of a group of last rows are made when they are read. */
 export function mergeIrs(
   group: WindowGroup,
   into: readonly unknown[],
   from: readonly unknown[],
 ): void {
   const slots = slotsOf(group);
-  for (let s = 0; s < slots.length; s++) slots[s]?.aggregator.merge(into[s], from[s]);
+  for (let s = 0; s < slots.length; s++) {
+    if (from[s] !== null) slots[s]?.aggregator.merge(into[s], from[s]);
+  }
 }
 
 /** The IRs of all slots over kept rows. */
@@ -81,12 +85,26 @@ export function irsOfKept(group: WindowGroup, kept: readonly KeptRow[]): unknown
 }
 
 export function encodeTile(group: WindowGroup, tile: Tile, out: ByteWriter): void {
-  for (const [s, slot] of slotsOf(group).entries()) slot.aggregator.encode(tile.irs[s], out);
+  for (const [s, slot] of slotsOf(group).entries()) {
+    scratch.reset();
+    slot.aggregator.encode(tile.irs[s], scratch);
+    out.bytes(scratch.view());
+  }
   if (tile.kept !== null) encodeKept(group.columns, tile.kept, out);
 }
 
-export function decodeTile(group: WindowGroup, input: ByteReader): Tile {
-  const irs = slotsOf(group).map((slot) => slot.aggregator.decode(input));
+/** Slots that are not wanted (by position; default: all are) are stepped over, and null. */
+export function decodeTile(
+  group: WindowGroup,
+  input: ByteReader,
+  wanted?: readonly boolean[],
+): Tile {
+  const irs = slotsOf(group).map(({ aggregator }, s) => {
+    const size = input.varint();
+    if (wanted === undefined || wanted[s]) return aggregator.decode(input);
+    input.skip(size);
+    return null;
+  });
   return { irs, kept: keepsRows(group) ? decodeKept(group.columns, input) : null };
 }
 

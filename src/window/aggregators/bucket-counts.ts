@@ -9,6 +9,20 @@ export class BucketCounts {
   #dense: number[] | null = null;
   #first = 0;
 
+  /** Adds a bucket above all that are there. */
+  push(index: number, count: number): void {
+    if (this.#dense !== null || this.#indexes.length >= LIST_MAX) {
+      this.add(index, count);
+      return;
+    }
+    if (this.#indexes === NOTHING) {
+      this.#indexes = [];
+      this.#counts = [];
+    }
+    this.#indexes.push(index);
+    this.#counts.push(count);
+  }
+
   add(index: number, count: number): void {
     const dense = this.#reserved(index, index);
     if (dense !== null) {

@@ -72,7 +72,7 @@ export function percentileAggregator(p: number, accuracy: number): Aggregator<ne
         for (let left = input.varint(); left > 0; left--) {
           const index = input.i32();
           const inBucket = input.varint();
-          side.add(index, inBucket);
+          side.push(index, inBucket);
           count += inBucket;
         }
         return side;
