@@ -32,7 +32,7 @@ import {
   storeChecksum,
   type ViewChecksum,
 } from '../online/index.ts';
-import type { Materializer } from '../pipeline/index.ts';
+import type { Materializer, PartitionStatus } from '../pipeline/index.ts';
 import { createFeatureProducer, type FeatureProducer } from '../producer/index.ts';
 import {
   applyCatalog,
@@ -314,8 +314,11 @@ export class FeatureStore implements AsyncDisposable {
     const live = this.#engine?.status() ?? [];
     return stored.map((source) => ({
       ...source,
-      partitions: source.partitions.map(
-        (p) => live.find((l) => l.topic === p.topic && l.partition === p.partition) ?? p,
+      partitions: source.partitions.map((p) =>
+        newest(
+          p,
+          live.find((l) => l.topic === p.topic && l.partition === p.partition),
+        ),
       ),
     }));
   }
@@ -431,6 +434,13 @@ export class FeatureStore implements AsyncDisposable {
       },
     );
   }
+}
+
+/** What the engine knows is newer, but for the end of a log that it can no longer read. */
+function newest(stored: PartitionStatus, live: PartitionStatus | undefined): PartitionStatus {
+  if (live === undefined) return stored;
+  const end = Math.max(live.end, stored.end);
+  return { ...live, end, lagRecords: Math.max(0, end - live.applied) };
 }
 
 function* allDefinitions(catalog: Catalog): Generator<Definition> {

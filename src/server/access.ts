@@ -57,6 +57,15 @@ export class Access {
     };
   }
 
+  may(headers: IncomingHttpHeaders, scope: Scope): boolean {
+    try {
+      this.check(headers, scope);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
   #find(sent: string): ServerConfig['keys'][number] | null {
     const hash = createHash('sha256').update(sent).digest();
     let found: ServerConfig['keys'][number] | null = null;

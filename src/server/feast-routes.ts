@@ -34,7 +34,7 @@ export function feastRoutes(ports: ServerPorts): Route[] {
   return [getOnlineFeatures(ports), ...writes(ports), ...loads(ports)];
 }
 
-function getOnlineFeatures({ store, config }: ServerPorts): Route {
+function getOnlineFeatures({ read, config }: ServerPorts): Route {
   const body = z.object({
     entities: columns.describe('Join keys and request data, by name; lists of equal length.'),
     features: z.array(z.string()).nullish().describe('As `view:feature`.'),
@@ -55,7 +55,7 @@ function getOnlineFeatures({ store, config }: ServerPorts): Route {
       const entityRows = rowsOf(entities);
       requireBatch(entityRows.length, config);
       const what = feature_service ? { service: feature_service } : { features: features ?? [] };
-      const answer = await store.getOnlineFeatures({
+      const answer = await read({
         ...what,
         // A view without entities has one row, and no column says so.
         entityRows: Object.keys(entities).length === 0 ? [{}] : entityRows,

@@ -11,12 +11,15 @@ import { FreshetError } from '../errors.ts';
 import type { FeatureStore } from '../feature-store/index.ts';
 import { Access, type Caller } from './access.ts';
 import { feastRoutes } from './feast-routes.ts';
+import { HealthCheck, type WatchedEngine } from './health-check.ts';
 import { toHttpError } from './http-error.ts';
+import { Metrics } from './metrics.ts';
 import { openApiDocument } from './openapi.ts';
 import { operateRoutes } from './operate-routes.ts';
 import { readRoutes } from './read-routes.ts';
 import type { Route, Scope } from './route.ts';
-import { createQueue, type ServerPorts } from './server-ports.ts';
+import { createQueue, type ServerPorts, timedRead } from './server-ports.ts';
+import { watchRoutes } from './watch-routes.ts';
 
 export interface FeatureServerOptions {
   /** Stays the caller's: the server does not close it. */
@@ -27,6 +30,8 @@ export interface FeatureServerOptions {
   readonly clock?: Clock;
   /** Version of the OpenAPI document. Default `0.0.0`. */
   readonly version?: string;
+  /** The engine of this process, whose health is told. Default: there is none. */
+  readonly engine?: WatchedEngine;
   /** Told of every request, never of what is in it. Default: nobody is. */
   readonly log?: ServerLog;
 }
@@ -54,8 +59,19 @@ export async function createFeatureServer(options: FeatureServerOptions): Promis
   const { store, clock = systemClock } = options;
   const config: ServerConfig = { ...store.config.server, ...options.config };
   const access = new Access(config);
-  const ports: ServerPorts = { store, config, clock, oneAtATime: createQueue() };
-  const routes = [...feastRoutes(ports), ...readRoutes(ports), ...operateRoutes(ports)];
+  const metrics = new Metrics(clock);
+  const health = new HealthCheck(clock, options.engine ?? null);
+  const ports: ServerPorts = {
+    ...{ store, config, clock, access },
+    read: timedRead(store, metrics),
+    oneAtATime: createQueue(),
+  };
+  const routes = [
+    ...feastRoutes(ports),
+    ...readRoutes(ports),
+    ...operateRoutes(ports),
+    ...watchRoutes(ports, health, metrics),
+  ];
   const document = openApiDocument(routes, options.version ?? '0.0.0');
 
   const app = fastify({
@@ -67,6 +83,11 @@ export async function createFeatureServer(options: FeatureServerOptions): Promis
   } as object) as FastifyInstance;
   await addRules(app, config, access, options.log);
   endConnectionsOnClose(app);
+  app.addHook('onResponse', async ({ method, routeOptions: { url } }, reply) => {
+    const { statusCode, elapsedTime } = reply;
+    metrics.countRequest(method, url ?? 'none', statusCode, elapsedTime);
+  });
+  app.addHook('onClose', async () => metrics.close());
   for (const route of routes) addRoute(app, route, config);
   app.get('/openapi.json', (_, reply) => sendJson(reply, document));
   app.setNotFoundHandler(({ method, url }) => {

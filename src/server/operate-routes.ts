@@ -4,7 +4,7 @@ import { toJsonValue } from '../core/coerce.ts';
 import type { FieldValue, JsonValue, Schema } from '../core/field-type.ts';
 import type { FeatureView } from '../definition/index.ts';
 import { FreshetError } from '../errors.ts';
-import type { DeadLetter, Difference, FeatureStore } from '../feature-store/index.ts';
+import type { DeadLetter, Difference } from '../feature-store/index.ts';
 import { entityKeys } from '../online/index.ts';
 import { lineage } from '../registry/index.ts';
 import { defineRoute, type Route } from './route.ts';
@@ -57,7 +57,8 @@ function standing({ store, clock }: ServerPorts): Route[] {
   ];
 }
 
-function stored({ store }: ServerPorts): Route[] {
+function stored(ports: ServerPorts): Route[] {
+  const { store } = ports;
   return [
     defineRoute(
       {
@@ -89,7 +90,7 @@ function stored({ store }: ServerPorts): Route[] {
         query: z.strictObject({ limit }),
         response: z.object({ rows: list, statuses: list, eventTimestamps: list }),
       },
-      ({ params, query }) => someValues(store, params.view, query.limit),
+      ({ params, query }) => someValues(ports, params.view, query.limit),
     ),
     defineRoute(
       {
@@ -189,7 +190,7 @@ function push({ store, config }: ServerPorts): Route {
 
 /** @throws FreshetError FEATURE_VIEW_NOT_FOUND */
 async function someValues(
-  store: FeatureStore,
+  { store, read }: ServerPorts,
   name: string,
   limit: number,
 ): Promise<Record<string, unknown>> {
@@ -205,7 +206,7 @@ async function someValues(
     if (entityRows.length === limit) break;
   }
   const features = Object.keys(found.schema).map((feature) => `${name}:${feature}`);
-  return (await store.getOnlineFeatures({ features, entityRows })).toJSON();
+  return (await read({ features, entityRows })).toJSON();
 }
 
 /** Without what was not given: absent is not undefined. */

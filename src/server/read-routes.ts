@@ -31,7 +31,7 @@ export function readRoutes(ports: ServerPorts): Route[] {
   return [batch(ports), ofService(ports), stream(ports)];
 }
 
-function batch({ store, config }: ServerPorts): Route {
+function batch({ read, config }: ServerPorts): Route {
   return defineRoute(
     {
       method: 'POST',
@@ -44,7 +44,7 @@ function batch({ store, config }: ServerPorts): Route {
     },
     async ({ body: { features, service, asOf, ...request } }) => {
       requireBatch(request.entityRows.length, config);
-      const answer = await store.getOnlineFeatures({
+      const answer = await read({
         ...oneOf(features, service),
         ...request,
         ...(asOf !== undefined && { asOf }),
@@ -54,7 +54,7 @@ function batch({ store, config }: ServerPorts): Route {
   );
 }
 
-function ofService({ store, config }: ServerPorts): Route {
+function ofService({ read, config }: ServerPorts): Route {
   return defineRoute(
     {
       method: 'POST',
@@ -68,7 +68,7 @@ function ofService({ store, config }: ServerPorts): Route {
     },
     async ({ params: { service }, body: { asOf, ...request } }) => {
       requireBatch(request.entityRows.length, config);
-      const answer = await store.getOnlineFeatures({
+      const answer = await read({
         service,
         ...request,
         ...(asOf !== undefined && { asOf }),
@@ -78,7 +78,7 @@ function ofService({ store, config }: ServerPorts): Route {
   );
 }
 
-function stream({ store, config }: ServerPorts): Route {
+function stream({ read, config }: ServerPorts): Route {
   return defineRoute(
     {
       method: 'POST',
@@ -108,10 +108,10 @@ function stream({ store, config }: ServerPorts): Route {
         });
       }
       // Of no rows: what is wrong with the request itself has its status before the stream begins.
-      await store.getOnlineFeatures({ ...request, entityRows: [] });
+      await read({ ...request, entityRows: [] });
       const { bodyBytesMax, batchRowsMax } = config;
       const lines = { lineBytesMax: bodyBytesMax, rowsMax: batchRowsMax };
-      return Readable.from(streamFeatures(store, request, raw.body, lines));
+      return Readable.from(streamFeatures(read, request, raw.body, lines));
     },
   );
 }

@@ -1,8 +1,8 @@
 import type { Readable } from 'node:stream';
 import { StringDecoder } from 'node:string_decoder';
 import { FreshetError } from '../errors.ts';
-import type { FeatureStore } from '../feature-store/index.ts';
 import { toHttpError } from './http-error.ts';
+import type { ServerPorts } from './server-ports.ts';
 
 type Request = (
   | { readonly features: readonly string[]; readonly service?: never }
@@ -25,7 +25,7 @@ const ROWS_AT_ONCE = 512;
  * is the last line: `{"error":{…}}`.
  */
 export async function* streamFeatures(
-  store: FeatureStore,
+  read: ServerPorts['read'],
   request: Request,
   body: Readable,
   limits: LineLimits,
@@ -38,13 +38,13 @@ export async function* streamFeatures(
       for (const line of lines) {
         rows.push(parseRow(line, firstLine + rows.length));
         if (rows.length < rowsMax) continue;
-        yield await read(store, request, rows);
+        yield await answerLines(read, request, rows);
         firstLine += rows.length;
         rows = [];
       }
       // What came is answered before more is waited for: a client may wait for it, too.
       if (rows.length === 0) continue;
-      yield await read(store, request, rows);
+      yield await answerLines(read, request, rows);
       firstLine += rows.length;
       rows = [];
     }
@@ -53,12 +53,12 @@ export async function* streamFeatures(
   }
 }
 
-async function read(
-  store: FeatureStore,
+async function answerLines(
+  read: ServerPorts['read'],
   request: Request,
   entityRows: readonly Record<string, unknown>[],
 ): Promise<string> {
-  const answer = await store.getOnlineFeatures({ ...request, entityRows });
+  const answer = await read({ ...request, entityRows });
   const { statuses } = answer;
   const rows = answer.toJSON()['rows'] as readonly unknown[];
   return rows.map((row, i) => `${JSON.stringify({ row, statuses: statuses[i] })}\n`).join('');

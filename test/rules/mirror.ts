@@ -150,6 +150,11 @@ export const sharedTests: readonly Shared[] = [
     because: 'a stream is read right when the lines of its answer are',
   },
   {
+    test: 'test/server/metrics.test.ts',
+    covers: ['src/server/watch-routes.ts'],
+    because: 'what is watched is what the routes give',
+  },
+  {
     test: 'test/feature-store/verify.test.ts',
     covers: ['src/feature-store/verify-sql.ts'],
     because: 'the SQL is right when it agrees with stores that agree',

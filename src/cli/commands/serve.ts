@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { systemClock } from '../../core/clock.ts';
 import type { Catalog } from '../../definition/index.ts';
+import { toFreshetError } from '../../errors.ts';
 import { type Bind, type Context, wholeNumber } from '../context.ts';
 import { createLog, type LogFormat, logEngine } from '../engine-log.ts';
 import { packageVersion } from '../package-version.ts';
@@ -52,12 +53,16 @@ async function serve({ output, withStore, signal }: Context, options: ServeOptio
   try {
     await withStore(async (store) => {
       const runs = options.engine && readsTopics(store.catalog);
-      if (runs) await store.startEngine({ skipGap });
+      const engine = runs ? await store.startEngine({ skipGap }) : null;
+      engine?.finished.catch((thrown) =>
+        log?.error({ code: toFreshetError(thrown, 'SERVER_FAILED').code }, 'engine stopped'),
+      );
       await using server = await createFeatureServer({
         store,
         version: packageVersion(),
         config: { ...(host !== undefined && { host }), ...(port !== undefined && { port }) },
         ...(log && { log }),
+        ...(engine && { engine }),
       });
       output.result({ url: server.url, engine: runs }, () =>
         [
