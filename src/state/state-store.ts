@@ -82,17 +82,6 @@ export function deletePartitionOfView(
   }
 }
 
-/** Where everything is that is stored of a view. */
-export async function viewStateRanges(
-  state: StateStore,
-  viewId: number,
-): Promise<{ readonly sourceId: number; readonly gte: Uint8Array; readonly lt: Uint8Array }[]> {
-  const partitions = await statePartitions(state.kv);
-  return partitions.flatMap(({ sourceId, partition }) =>
-    VIEW_SPACES.map((space) => ({ sourceId, ...viewRange(sourceId, partition, space, viewId) })),
-  );
-}
-
 /** The range of one view's keys in a space of a partition. */
 export function viewRange(
   sourceId: number,
