@@ -43,7 +43,7 @@ interface ShopOptions {
 
 const DAY_MS = 86_400_000;
 /** Event times lie before the start of the run, so that no row is ahead of its arrival. */
-export const BEGIN_MS = Date.parse('2026-01-01T00:00:00Z') - DAY_MS;
+const BEGIN_MS = Date.parse('2026-01-01T00:00:00Z') - DAY_MS;
 
 let shops = 0;
 
