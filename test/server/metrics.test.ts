@@ -80,6 +80,7 @@ describe('GET /health', () => {
 
   it('is 503 when the engine has failed; why, only to those who may read', async () => {
     const finished = Promise.reject(new Error('broken'));
+    finished.catch(() => undefined); // It is broken before a server is there to see it.
     const open = await start({}, { engine: { finished } });
     expect(await open.get('/health')).toMatchObject({
       status: 503,
