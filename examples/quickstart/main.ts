@@ -1,18 +1,18 @@
 /**
- * The main job on real data: three million flights go into the embedded log, the engine feeds the
- * online store and the Parquet segments, and both are read. Everything is in `data/` beside this
- * file. Stopped or killed at any point it goes on where it was; `--fresh` begins anew.
+ * The main job on real data: three million flights go into a log, the engine feeds the online store
+ * and the Parquet segments, and both are read. Everything is in `data/` beside this file. Stopped
+ * or killed at any point it goes on where it was; `--fresh` begins anew; with `--kafka` the log is
+ * a real Kafka (place.ts).
  */
-import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createOutput, formatCount } from '../../src/cli/output.ts';
-import { type FeatureStore, openFeatureStore } from '../../src/index.ts';
+import { type FeatureStore, FreshetError, openFeatureStore } from '../../src/index.ts';
 import { produceRows, readRows, skipRows } from '../../src/producer/index.ts';
 import * as definitions from './features.ts';
+import { embeddedPlace, kafkaPlace, type Place, removeData } from './place.ts';
 
 const { flights, airportStats, airportDelays, disruptions, delayModel } = definitions;
-const HERE = process.env['FRESHET_QUICKSTART_DIR'] ?? fileURLToPath(new URL('.', import.meta.url));
 const FLIGHTS = fileURLToPath(
   new URL('../../node_modules/vega-datasets/data/flights-3m.parquet', import.meta.url),
 );
@@ -23,25 +23,42 @@ const color = stdout.isTTY === true && !process.env['NO_COLOR'];
 const output = createOutput({ stdout, stderr, json: false, color, nowMs: () => performance.now() });
 const { style } = output;
 
-if (process.argv.includes('--fresh'))
-  await rm(join(HERE, 'data'), { recursive: true, force: true });
+const onKafka = process.argv.includes('--kafka');
 const startMs = performance.now();
 let steps = 0;
-const store = await openFeatureStore({
-  directory: HERE,
-  definitions: Object.values(definitions),
-  config: { project: 'quickstart' },
+await run().catch((thrown) => {
+  output.error(thrown);
+  process.exitCode = 1;
 });
-try {
-  await apply(store);
-  await produce(store);
-  await runEngine(store);
-  await readOnline(store);
-  await makeTrainingSet(store);
-  await compare(store);
-  whereNext();
-} finally {
-  await store.close();
+
+async function run(): Promise<void> {
+  if (process.argv.includes('--fresh')) await removeData();
+  if (onKafka) step('Start Kafka and a schema registry, or use those of the environment');
+  const place = await (onKafka ? kafkaPlace() : embeddedPlace());
+  try {
+    await runOn(place);
+  } finally {
+    await place.close();
+  }
+  whereNext(place);
+}
+
+async function runOn({ directory, config }: Place): Promise<void> {
+  const store = await openFeatureStore({
+    directory,
+    definitions: Object.values(definitions),
+    config,
+  });
+  try {
+    await apply(store);
+    await produce(store);
+    await runEngine(store);
+    await readOnline(store);
+    await makeTrainingSet(store);
+    await compare(store);
+  } finally {
+    await store.close();
+  }
 }
 
 async function apply(opened: FeatureStore): Promise<void> {
@@ -50,7 +67,10 @@ async function apply(opened: FeatureStore): Promise<void> {
   for (const { kind, name } of changes) output.line(`   ${kind.padEnd(20)} ${name}`);
 }
 
-/** An append is all there or not at all, so the log itself says how many rows it has. */
+/**
+ * An append to the embedded log is all there or not at all, so the log itself says how many rows it
+ * has. On Kafka an append that was cut may be there in some partitions and not in others.
+ */
 async function produce(opened: FeatureStore): Promise<void> {
   step('Produce three million flights to the topic');
   const before = endOf(await opened.status());
@@ -62,6 +82,13 @@ async function produce(opened: FeatureStore): Promise<void> {
   });
   const total = reader.rowsTotal ?? 0;
   const began = performance.now();
+  if (onKafka && before > 0 && before !== total) {
+    const what = `the topic ${flights.topic} has ${formatCount(before)} records, not the ${formatCount(total)} flights`;
+    throw new FreshetError('TOPIC_MISMATCH', what, {
+      where: { topic: flights.topic },
+      next: 'Delete the topic and examples/quickstart/data, and start again.',
+    });
+  }
   if (before < total) {
     const bar = output.progress('   produce', total, before);
     await using producer = await opened.producer(flights);
@@ -140,7 +167,7 @@ async function makeTrainingSet(opened: FeatureStore): Promise<void> {
         `FROM read_parquet('${FLIGHTS}') USING SAMPLE reservoir(${LABELS} ROWS) REPEATABLE (7)`,
     },
   });
-  const file = join(HERE, 'data', 'training.parquet');
+  const file = join(opened.config.offlineStore.path, '..', 'training.parquet');
   await training.toParquet(file);
   const rows: Record<string, string | number | bigint | null>[] = [];
   for await (const row of training) {
@@ -194,23 +221,23 @@ function mapValues<V, W>(
   return Object.fromEntries(Object.entries(row).map(([name, value]) => [name, map(value)]));
 }
 
-function whereNext(): void {
+function whereNext({ shownAs, logRemains }: Place): void {
   const seconds = ((performance.now() - startMs) / 1_000).toFixed(1);
+  const freshet = `npm run freshet -- -C ${shownAs}`;
+  const commands: [command: string, what: string][] = [
+    [`${freshet} get delay_model origin=ATL destination=JFK --full-names`, 'a feature vector'],
+    [`${freshet} inspect flights`, 'the segments'],
+  ];
+  if (logRemains) {
+    commands.push([`${freshet} status`, 'where every partition stands']);
+    commands.push([`${freshet} replay --from earliest`, 'rebuild the store, to the same bytes']);
+  } else {
+    commands.push(['npm run freshet -- dev kafka', 'a broker that stays']);
+  }
+  commands.push(['npm run freshet -- init shop', 'a repository of your own']);
   output.line();
   output.line(style.bold(`Done in ${seconds} s. Where to look next`));
-  for (const [command, what] of [
-    ['npm run freshet -- -C examples/quickstart status', 'where every partition stands'],
-    [
-      'npm run freshet -- -C examples/quickstart get delay_model origin=ATL destination=JFK --full-names',
-      'a feature vector',
-    ],
-    ['npm run freshet -- -C examples/quickstart inspect flights', 'the segments'],
-    [
-      'npm run freshet -- -C examples/quickstart replay --from earliest',
-      'rebuild the store, to the same bytes',
-    ],
-    ['npm run freshet -- init shop', 'a repository of your own'],
-  ] as const) {
+  for (const [command, what] of commands) {
     output.line(`  ${command}`);
     output.line(style.dim(`      ${what}`));
   }
