@@ -44,7 +44,7 @@ export async function cli(args: readonly string[], options: CliOptions = {}): Pr
   const { repo, env = {}, isTerminal = false } = options;
   const stdout = new CapturedStream(isTerminal);
   const stderr = new CapturedStream(isTerminal);
-  const code = await runCli(repo === undefined ? args : ['--repo', repo, ...args], {
+  const code = await runCli(withRepository(repo, args), {
     stdout: stdout.asTerminal,
     stderr: stderr.asTerminal,
     env,
@@ -57,11 +57,11 @@ export async function cli(args: readonly string[], options: CliOptions = {}): Pr
 /** A process of its own from the sources; `finished` resolves when it has ended. */
 export function spawnCli(
   args: readonly string[],
-  options: CliOptions = {},
+  options: Pick<CliOptions, 'repo' | 'env'> = {},
 ): { readonly child: ChildProcess; readonly finished: Promise<CliResult> } {
   const child = spawn(
     process.execPath,
-    ['--import', 'tsx', join(ROOT, 'src/cli/main.ts'), ...args],
+    ['--import', 'tsx', join(ROOT, 'src/cli/main.ts'), ...withRepository(options.repo, args)],
     { cwd: ROOT, env: { ...process.env, NO_COLOR: '1', ...options.env } },
   );
   let stdout = '';
@@ -77,4 +77,8 @@ export function spawnCli(
     child.on('close', (code) => resolve({ code, stdout, stderr }));
   });
   return { child, finished };
+}
+
+function withRepository(repo: string | undefined, args: readonly string[]): readonly string[] {
+  return repo === undefined ? args : ['--repo', repo, ...args];
 }

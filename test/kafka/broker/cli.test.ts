@@ -34,7 +34,7 @@ describeKafka('the commands on Kafka', () => {
 
   it('produce, get and status work while the engine runs', async () => {
     expect(await cli(['apply'], { repo })).toMatchObject({ code: 0 });
-    const engine = spawnCli(['--repo', repo, 'run', '--log', 'none']);
+    const engine = spawnCli(['run', '--log', 'none'], { repo });
     try {
       const file = join(repo, 'orders.ndjson');
       const produced = await cli(['produce', 'orders', file], { repo });
