@@ -1,61 +1,96 @@
 /**
  * State for views that have none from their definition: a new view of a source that has history, or
- * one that got another aggregation, window or feature. It is built from the segments, and from the
- * log where rows are not in segments yet, under a name of its own; then it takes the view's name in
- * one write. Until then reads of the old definition go on, and a stop in between begins it anew.
+ * one that got another aggregation, window or feature. It is built from history beside the running
+ * stream; once it has all but caught up, the engine holds between two batches, the build takes what
+ * is left, and the state takes the view's name in one write. Until then reads of the old definition
+ * go on, and a stop in between begins it anew.
  */
-import { readPositions, resumeOffset } from '../checkpoint/index.ts';
-import { createRowDecoder, type RowDecoder } from '../codec/index.ts';
-import { rowLayout } from '../core/row-batch.ts';
-import { RANK_STREAM } from '../core/row-order.ts';
+import { readPositions } from '../checkpoint/index.ts';
 import {
   type Catalog,
   type FeatureView,
   stateFingerprint,
   type TopicSource,
 } from '../definition/index.ts';
-import { KvBatch } from '../kv/index.ts';
-import type { Log } from '../log/index.ts';
-import { createUpserter, type RowUpserter } from '../online/index.ts';
-import { listEntries, type SegmentRows, streamSegments } from '../segment/index.ts';
-import {
-  deletePartitionOfView,
-  deleteViewState,
-  type StateStore,
-  statePartitions,
-} from '../state/index.ts';
-import { StreamClock } from '../window/index.ts';
-import { requiredFields, sourcesByTopic } from './open-task.ts';
+import type { Materializer } from '../pipeline/index.ts';
+import type { StateStore } from '../state/index.ts';
+import { sourcesByTopic } from './open-task.ts';
 import type { Resources } from './resources.ts';
+import { ViewBuild } from './view-build.ts';
 
 export interface BuildProgress {
   readonly view: string;
   readonly rowsDone: number;
+  /** Grows with the stream. */
   readonly rowsTotal: number;
+  /** Whether the view is served from the new state. */
+  readonly isDone: boolean;
 }
 
-/** What no view can be named. */
-const BUILDING_SUFFIX = '~building';
-/** Rows in one write of the store. */
-const WRITE_ROWS = 16_384;
+/** So few records are left to the hold of the stream: some tens of milliseconds. */
+const HELD_RECORDS_MAX = 8_192;
+/** A stream that comes faster than it can be followed is held for what is left after as many rounds. */
+const ROUNDS_MAX = 20;
 
-/** Before the first partition is opened; answers with the views that were built. */
-export async function buildViews(
-  resources: Resources,
-  catalog: Catalog,
-  onProgress: (progress: BuildProgress) => void = () => {},
-): Promise<string[]> {
-  const state = await resources.state();
-  const built: string[] = [];
+export interface ViewToBuild {
+  readonly view: FeatureView;
+  readonly source: TopicSource;
+}
+
+/** Views whose state is missing or of another definition. */
+export async function viewsToBuild(state: StateStore, catalog: Catalog): Promise<ViewToBuild[]> {
+  const found: ViewToBuild[] = [];
   for (const source of sourcesByTopic(catalog).values()) {
     for (const view of catalog.views.values()) {
       if (view.streamSource !== source || !view.online || !view.enabled) continue;
-      if (!(await mustBuild(state, view, source))) continue;
-      await new ViewBuild(resources, state, catalog, view, source, onProgress).run();
-      built.push(view.name);
+      if (await mustBuild(state, view, source)) found.push({ view, source });
     }
   }
-  return built;
+  return found;
+}
+
+/**
+ * Builds one view after the other beside a running engine, which does not feed them until then.
+ * Ends early, without an error, when the engine stops.
+ */
+export async function buildViews(options: {
+  readonly resources: Resources;
+  readonly catalog: Catalog;
+  readonly engine: Materializer;
+  readonly views: readonly ViewToBuild[];
+  readonly onProgress: (progress: BuildProgress) => void;
+  /** Called in the same hold of the stream in which the view got its state. */
+  readonly onBuilt: (view: FeatureView) => void;
+  readonly signal: AbortSignal;
+}): Promise<void> {
+  const { resources, catalog, engine, views, onProgress, onBuilt, signal } = options;
+  const state = await resources.state();
+  for (const { view, source } of views) {
+    let rowsDone = 0;
+    const rowsTotal = await rowsOf(state, source);
+    const tell = (rows: number, isDone: boolean): void => {
+      rowsDone += rows;
+      onProgress({ view: view.name, rowsDone, rowsTotal: Math.max(rowsTotal, rowsDone), isDone });
+    };
+    const onRows = (rows: number): void => tell(rows, false);
+    tell(0, false);
+    try {
+      const build = await ViewBuild.begin({ resources, catalog, view, source, onRows, signal });
+      for (let round = 0; round < ROUNDS_MAX; round++) {
+        await build.catchUp();
+        if ((await build.behind()) <= HELD_RECORDS_MAX) break;
+      }
+      await engine.exchange(source.topic, async () => {
+        await build.catchUp();
+        await build.takeOver();
+        onBuilt(view);
+      });
+      tell(0, true);
+    } catch (thrown) {
+      if (signal.aborted) return;
+      throw thrown;
+    }
+  }
 }
 
 async function mustBuild(
@@ -66,178 +101,16 @@ async function mustBuild(
   const viewId = state.dictionary.viewId(view.name);
   const stored = viewId === undefined ? undefined : state.dictionary.stateFingerprint(viewId);
   if (stored !== undefined) return stored !== stateFingerprint(view);
+  return (await rowsOf(state, source)) > 0;
+}
+
+/** Rows of a source that the engine has applied. */
+async function rowsOf(state: StateStore, source: TopicSource): Promise<number> {
   const sourceId = state.dictionary.sourceId(source.name);
-  if (sourceId === undefined) return false;
+  if (sourceId === undefined) return 0;
+  let rows = 0;
   for (let partition = 0; partition < source.partitions; partition++) {
-    const positions = await readPositions(state, sourceId, partition);
-    if (positions !== null && positions.counters.rows > 0) return true;
+    rows += (await readPositions(state, sourceId, partition))?.counters.rows ?? 0;
   }
-  return false;
-}
-
-class ViewBuild {
-  readonly #resources: Resources;
-  readonly #state: StateStore;
-  readonly #catalog: Catalog;
-  readonly #view: FeatureView;
-  readonly #source: TopicSource;
-  readonly #onProgress: (progress: BuildProgress) => void;
-  readonly #stateName: string;
-  #rowsTotal = 0;
-  #rowsDone = 0;
-
-  constructor(
-    resources: Resources,
-    state: StateStore,
-    catalog: Catalog,
-    view: FeatureView,
-    source: TopicSource,
-    onProgress: (progress: BuildProgress) => void,
-  ) {
-    this.#resources = resources;
-    this.#state = state;
-    this.#catalog = catalog;
-    this.#view = view;
-    this.#source = source;
-    this.#onProgress = onProgress;
-    this.#stateName = `${view.name}${BUILDING_SUFFIX}`;
-  }
-
-  async run(): Promise<void> {
-    const { dictionary } = this.#state;
-    await deleteViewState(this.#state, this.#stateName); // what an earlier attempt left
-    const log = await this.#resources.log();
-    const sourceId = await dictionary.ensureSource(this.#source.name);
-    const { partitions } = await log.describeTopic(this.#source.topic);
-    for (let partition = 0; partition < partitions; partition++) {
-      const positions = await readPositions(this.#state, sourceId, partition);
-      this.#rowsTotal += positions?.counters.rows ?? 0;
-    }
-    for (let partition = 0; partition < partitions; partition++) {
-      await this.#buildPartition(log, sourceId, partition, partitions);
-    }
-    // A view whose rows were all rejected has no state yet: it gets its name all the same.
-    await dictionary.ensureView(this.#stateName);
-    const old = dictionary.viewId(this.#view.name);
-    const batch = new KvBatch();
-    for (const place of old === undefined ? [] : await statePartitions(this.#state.kv)) {
-      deletePartitionOfView(place, old as number, batch);
-    }
-    await dictionary.moveView(this.#stateName, this.#view.name, batch);
-  }
-
-  async #buildPartition(
-    log: Log,
-    sourceId: number,
-    partition: number,
-    partitions: number,
-  ): Promise<void> {
-    const positions = await readPositions(this.#state, sourceId, partition);
-    if (positions === null) return;
-    const writer = new StateWriter(
-      this.#state,
-      await createUpserter({
-        state: this.#state,
-        view: this.#view,
-        stateName: this.#stateName,
-        sourceId,
-        layout: rowLayout(this.#source.schema),
-        partitions,
-      }),
-      new StreamClock(this.#source.outOfOrderMs, null),
-      partition,
-    );
-    const entries = (await listEntries(this.#state.kv, sourceId)).filter(
-      (entry) => entry.partition === partition && entry.startOffset < positions.applied,
-    );
-    const duckdb = await this.#resources.duckdb();
-    const directory = this.#resources.config.offlineStore.path;
-    for await (const rows of streamSegments(duckdb, directory, entries, this.#source)) {
-      await writer.write(rows);
-      this.#report(rows.rows.count);
-    }
-    await this.#readLog(log, writer, { partition, ...positions });
-    await writer.flush();
-  }
-
-  /** Rows that state has and segments do not have yet; the engine reads on behind them. */
-  async #readLog(
-    log: Log,
-    writer: StateWriter,
-    positions: { readonly partition: number; readonly applied: number; readonly sealed: number },
-  ): Promise<void> {
-    const { topic } = this.#source;
-    const { partition, applied, sealed } = positions;
-    if (sealed >= applied) return;
-    const offset = resumeOffset(positions as never);
-    await using reader = await log.assign([{ topic, partition, offset }]);
-    const decoder = await this.#decoder();
-    for (let next = offset; next < applied; ) {
-      for (const batch of await reader.poll({ waitMs: 1_000, maxRecords: applied - next })) {
-        const { rows } = await decoder.decode(batch);
-        await writer.write({ rows, lateByUs: null });
-        this.#report(rows.count);
-        next = batch.nextOffset;
-      }
-    }
-  }
-
-  async #decoder(): Promise<RowDecoder> {
-    const { clock, config } = this.#resources;
-    const source = this.#source;
-    return createRowDecoder({
-      source,
-      requiredFields: requiredFields(this.#catalog, source),
-      rowBytesMax: config.engine.rowBytesMax,
-      clock,
-      ...(source.format === 'avro' && { registry: await this.#resources.schemas() }),
-    });
-  }
-
-  #report(rows: number): void {
-    this.#rowsDone += rows;
-    const rowsTotal = Math.max(this.#rowsTotal, this.#rowsDone);
-    this.#onProgress({ view: this.#view.name, rowsDone: this.#rowsDone, rowsTotal });
-  }
-}
-
-/** Rows of one partition into its new state, as the engine would have put them. */
-class StateWriter {
-  readonly #state: StateStore;
-  readonly #upserter: RowUpserter;
-  readonly #clock: StreamClock;
-  readonly #partition: number;
-  #batch = new KvBatch();
-  #rows = 0;
-
-  constructor(state: StateStore, upserter: RowUpserter, clock: StreamClock, partition: number) {
-    this.#state = state;
-    this.#upserter = upserter;
-    this.#clock = clock;
-    this.#partition = partition;
-  }
-
-  /** `lateByUs` null: as the clock finds it. */
-  async write({
-    rows,
-    lateByUs,
-  }: Omit<SegmentRows, 'lateByUs'> & { readonly lateByUs: Float64Array | null }): Promise<void> {
-    const found = new Float64Array(rows.count);
-    this.#clock.observe(rows.eventTimesUs, 0, rows.count, found);
-    const origin = {
-      partition: this.#partition,
-      rank: RANK_STREAM,
-      lateByUs: lateByUs ?? found,
-      streamTimeUs: this.#clock.streamTimeUs,
-    } as const;
-    await this.#upserter.upsert(rows, origin, this.#batch);
-    this.#rows += rows.count;
-    if (this.#rows >= WRITE_ROWS) await this.flush();
-  }
-
-  async flush(): Promise<void> {
-    await this.#state.kv.write(this.#batch);
-    this.#batch = new KvBatch();
-    this.#rows = 0;
-  }
+  return rows;
 }

@@ -18,11 +18,15 @@ export function sourcesByTopic(catalog: Catalog): Map<string, TopicSource> {
   return sources;
 }
 
-/** Opens what one partition needs: its positions, decoder, segment buffer and the writers of its views. */
+/**
+ * Opens what one partition needs: its positions, decoder, segment buffer and the writers of its
+ * views, but of those that are being built.
+ */
 export async function openTask(
   resources: Resources,
   catalog: Catalog,
   tp: TopicPartition,
+  building: ReadonlySet<FeatureView> = new Set(),
 ): Promise<PartitionTask> {
   const { config, clock } = resources;
   const source = requireSource(catalog, tp.topic);
@@ -35,9 +39,11 @@ export async function openTask(
   const { rowBytesMax, deadLetterTopic } = config.engine;
   const { segmentRowsMax, segmentBytesMax, segmentAgeMsMax } = config.offlineStore;
   const views = [...catalog.views.values()].filter((view) => view.streamSource === source);
+  const open = (view: FeatureView): Promise<ViewWriter> =>
+    openWriter(view, !building.has(view), source, sourceId, state, log);
   return new PartitionTask({
     source,
-    views: await Promise.all(views.map((view) => openWriter(view, source, sourceId, state, log))),
+    views: await Promise.all(views.map(open)),
     decoder: createRowDecoder({
       source,
       requiredFields: requiredFields(catalog, source),
@@ -56,12 +62,13 @@ export async function openTask(
 
 async function openWriter(
   view: FeatureView,
+  isFed: boolean,
   source: TopicSource,
   sourceId: number,
   state: StateStore,
   log: Log,
 ): Promise<ViewWriter> {
-  if (!view.online || !view.enabled) return { view, upserter: null };
+  if (!view.online || !view.enabled || !isFed) return { view, upserter: null };
   const { partitions } = await log.describeTopic(source.topic);
   const layout = rowLayout(source.schema);
   return { view, upserter: await createUpserter({ state, view, sourceId, layout, partitions }) };

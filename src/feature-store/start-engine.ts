@@ -4,7 +4,7 @@ import type { Catalog, TopicSource } from '../definition/index.ts';
 import { FreshetError } from '../errors.ts';
 import { Materializer } from '../pipeline/index.ts';
 import { planApply, whileMaterializing } from '../registry/index.ts';
-import { type BuildProgress, buildViews } from './build-views.ts';
+import { type BuildProgress, buildViews, viewsToBuild } from './build-views.ts';
 import { openTask, sourcesByTopic } from './open-task.ts';
 import type { Resources } from './resources.ts';
 
@@ -19,7 +19,7 @@ export interface EngineOptions {
    * STORE_LOST, since a folder that is only not mounted must not be replaced.
    */
   readonly rebuildStore?: boolean;
-  /** Told while state of new and changed views is built from history, before the engine reads on. */
+  /** Told while state of new and changed views is built from history, beside the stream. */
   readonly onBuild?: (progress: BuildProgress) => void;
 }
 
@@ -44,19 +44,30 @@ export async function startEngine(
   const log = await resources.log();
   await requireSchemaRegistry(resources, sources.values());
   await recover(resources, options.rebuildStore ?? false);
-  await buildViews(resources, catalog, options.onBuild);
-  const { engine } = resources.config;
+  const views = await viewsToBuild(await resources.state(), catalog);
+  const building = new Set(views.map(({ view }) => view));
+  const { engine: settings } = resources.config;
   const start = (): Promise<Materializer> =>
     Materializer.start({
       log,
       topics: [...sources.keys()],
-      group: engine.group,
-      openTask: (tp) => openTask(resources, catalog, tp),
+      group: settings.group,
+      openTask: (tp) => openTask(resources, catalog, tp, building),
       idleMs: new Map([...sources.values()].map(({ topic, idleMs }) => [topic, idleMs])),
       clock: resources.clock,
       skipGap: options.skipGap ?? false,
-      batchRecordsMax: engine.batchRecordsMax,
-      batchBytesMax: engine.batchBytesMax,
+      batchRecordsMax: settings.batchRecordsMax,
+      batchBytesMax: settings.batchBytesMax,
+      beside: (engine, signal) =>
+        buildViews({
+          resources,
+          catalog,
+          engine,
+          views,
+          signal,
+          onProgress: options.onBuild ?? (() => {}),
+          onBuilt: (view) => building.delete(view),
+        }),
     });
   if (!resources.isLive) return start();
   return whileMaterializing(resources.registry, servedViews(catalog), start);

@@ -42,6 +42,8 @@ export interface MaterializerOptions {
   readonly batchRecordsMax?: number;
   /** Value bytes a partition and poll. Default 16 MiB. */
   readonly batchBytesMax?: number;
+  /** Work that goes on beside the stream: its failure stops the engine, and a stop aborts it. */
+  readonly beside?: (engine: Materializer, signal: AbortSignal) => Promise<void>;
 }
 
 /** Where one partition stands; times in microseconds. */
@@ -72,12 +74,21 @@ interface Partition {
   retryAtMs: number | null;
 }
 
+interface Exchange {
+  readonly topic: string;
+  readonly work: () => Promise<void>;
+  readonly resolve: () => void;
+  readonly reject: (reason: unknown) => void;
+}
+
 const POLL_WAIT_MS = 250;
 
 export class Materializer {
   readonly #options: MaterializerOptions;
   readonly #partitions = new Map<string, Partition>();
   readonly #stopping = new AbortController();
+  readonly #exchanges: Exchange[] = [];
+  #besideIsDone = false;
   #finished: Promise<void> = Promise.resolve();
   #pollFailures = 0;
 
@@ -113,11 +124,12 @@ export class Materializer {
 
   /**
    * Resolves when what was in this engine's partitions at the time of the call is in state, and read
-   * for the segments: `stop` then leaves nothing to read.
+   * for the segments, and the work beside it is done: `stop` then leaves nothing to do.
    */
   async caughtUp(): Promise<void> {
     const ends = await this.#options.log.watermarks(await this.#allPartitions());
     const behind = (): boolean =>
+      !this.#besideIsDone ||
       this.#partitions.size === 0 ||
       ends.some(({ end, ...tp }) => {
         const found = this.#partitions.get(topicPartitionName(tp));
@@ -148,18 +160,72 @@ export class Materializer {
     });
   }
 
+  /**
+   * Between two batches: publishes what the partitions of a topic have buffered, does the work, and
+   * opens the partitions anew.
+   * @throws what the work throws; the reason of the stop when the engine stops before its turn
+   */
+  exchange(topic: string, work: () => Promise<void>): Promise<void> {
+    const { signal } = this.#stopping;
+    return new Promise((resolve, reject) => {
+      if (signal.aborted) reject(signal.reason);
+      else this.#exchanges.push({ topic, work, resolve, reject });
+    });
+  }
+
   async #run(reader: LogReader): Promise<void> {
+    const beside = this.#runBeside();
+    beside.catch(() => {}); // awaited below, when the stream has stopped
     try {
-      while (!this.#stopping.signal.aborted) {
-        await this.#reopenDue(reader);
-        const batches = await this.#poll(reader);
-        await settleAll(batches.map((batch) => this.#process(reader, batch)));
-        await this.#cutDue(reader);
-        this.#noticeIdle();
-      }
-      await settleAll(this.#all.map((partition) => this.#publish(partition)));
+      await this.#readOn(reader);
     } finally {
+      this.#stopping.abort();
+      for (const { reject } of this.#exchanges.splice(0)) reject(this.#stopping.signal.reason);
+      const [done] = await Promise.allSettled([beside]);
       await this.#release(reader);
+      if (done.status === 'rejected') await beside;
+    }
+  }
+
+  async #runBeside(): Promise<void> {
+    try {
+      await this.#options.beside?.(this, this.#stopping.signal);
+      this.#besideIsDone = true;
+    } catch (thrown) {
+      this.#stopping.abort();
+      throw thrown;
+    }
+  }
+
+  async #readOn(reader: LogReader): Promise<void> {
+    while (!this.#stopping.signal.aborted) {
+      await this.#reopenDue(reader);
+      await this.#exchangeDue(reader);
+      const batches = await this.#poll(reader);
+      await settleAll(batches.map((batch) => this.#process(reader, batch)));
+      await this.#cutDue(reader);
+      this.#noticeIdle();
+    }
+    await settleAll(this.#all.map((partition) => this.#publish(partition)));
+  }
+
+  async #exchangeDue(reader: LogReader): Promise<void> {
+    for (const { topic, work, resolve, reject } of this.#exchanges.splice(0)) {
+      const partitions = this.#all.filter(({ tp }) => tp.topic === topic);
+      try {
+        for (const partition of partitions) {
+          await this.#orMend(reader, partition, () => this.#publish(partition));
+        }
+        await work();
+        for (const partition of partitions) {
+          if (partition.retryAtMs !== null) continue; // is opened anew in any case
+          await partition.task.discard();
+          await this.#orMend(reader, partition, () => this.#reopen(reader, partition));
+        }
+        resolve();
+      } catch (thrown) {
+        reject(thrown);
+      }
     }
   }
 

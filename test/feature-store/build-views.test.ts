@@ -81,6 +81,34 @@ describe('a view that is added or changed', () => {
     expect((await store.verify()).same).toBe(true);
   });
 
+  it('is built while the stream runs on and feeds the other views', async () => {
+    await reopen([shop, sales, before, newest]);
+    await runEngine();
+    await reopen([shop, sales, after, newest]);
+    let producing: Promise<void> | undefined;
+    let read: Promise<unknown> | undefined;
+    const engine = await store.startEngine({
+      onBuild: () => {
+        producing ??= (async () => {
+          for (let i = 0; i < 10; i++) await produce(400 + i * 40, 40);
+        })();
+        read ??= store.getOnlineFeatures({
+          features: ['newest_sale:amount'],
+          entityRows: [{ shop: 's1' }],
+        });
+      },
+    });
+    await engine.caughtUp();
+    expect(await read).toMatchObject({ rows: [{ shop: 's1' }] });
+    await producing;
+    await engine.caughtUp();
+    await store.stopEngine();
+    const found = await store.checksum();
+    expect((await store.replay({ from: 'earliest' })).same).toBe(true);
+    expect(await store.checksum()).toEqual(found);
+    expect((await store.verify()).same).toBe(true);
+  });
+
   it('is built from the log, too, where rows were not in segments yet', async () => {
     await store.close();
     // An engine that ends without stopping: what it buffers is in state and in no segment.
@@ -123,14 +151,13 @@ describe('a view that is added or changed', () => {
       reader.getOnlineFeatures({ features: [before], entityRows: [{ shop: 's1' }], asOf: AS_OF });
     const was = (await read()).rows;
     await reopen([shop, sales, after]);
-    await expect(
-      store.startEngine({
-        onBuild: () => {
-          throw new Error('stopped in the middle');
-        },
-      }),
-    ).rejects.toThrow('stopped in the middle');
-    await store.close();
+    const engine = await store.startEngine({
+      onBuild: () => {
+        throw new Error('stopped in the middle');
+      },
+    });
+    await expect(engine.caughtUp()).rejects.toThrow('stopped in the middle');
+    await store.close().catch(() => {});
     const late = await open([shop, sales, before]);
     expect(
       (

@@ -116,6 +116,77 @@ describe('an engine', () => {
   });
 });
 
+describe('work beside the stream', () => {
+  beforeEach(async () => {
+    bench = await Bench.open(duckdb, 2);
+  });
+
+  it('does not hold the stream, and is waited for', async () => {
+    let end: () => void = () => {};
+    const pending = new Promise<void>((resolve) => {
+      end = resolve;
+    });
+    const engine = await bench.engine(await bench.start(), { beside: () => pending });
+    await bench.append(rowsOf(5));
+    let caughtUp = false;
+    const waiting = engine.caughtUp().then(() => {
+      caughtUp = true;
+    });
+    while (engine.status()[0]?.applied !== 5) await new Promise(setImmediate);
+    expect(caughtUp).toBe(false);
+    end();
+    await waiting;
+    await engine.stop();
+  });
+
+  it('has the partitions of a topic published before it holds them, and opened anew behind it', async () => {
+    const running = await bench.start();
+    const seen: unknown[] = [];
+    let opened = 0;
+    const engine = await bench.engine(running, {
+      openTask: (tp) => {
+        opened++;
+        return bench.task(running, tp);
+      },
+      beside: async (own) => {
+        while (own.status()[0]?.applied !== 5) await new Promise(setImmediate);
+        await own.exchange(SOURCE.topic, async () => {
+          seen.push(own.status()[0]?.sealed, opened);
+        });
+        seen.push(opened);
+      },
+    });
+    await bench.append(rowsOf(5));
+    await engine.caughtUp();
+    expect(seen).toEqual([5, 2, 4]);
+    await bench.append(rowsOf(3));
+    await engine.caughtUp();
+    await engine.stop();
+    expect((await bench.outcome()).history).toHaveLength(8);
+  });
+
+  it('stops the engine when it fails', async () => {
+    const engine = await bench.engine(await bench.start(), {
+      beside: (own) =>
+        own.exchange(SOURCE.topic, () => Promise.reject(failure('VIEW_STATE_OUTDATED'))),
+    });
+    await expect(engine.finished).rejects.toMatchObject({ code: 'VIEW_STATE_OUTDATED' });
+    await expect(engine.caughtUp()).rejects.toMatchObject({ code: 'VIEW_STATE_OUTDATED' });
+  });
+
+  it('is aborted by a stop; an exchange then has no turn', async () => {
+    let ended: unknown;
+    const engine = await bench.engine(await bench.start(), {
+      beside: async (own, signal) => {
+        await new Promise((resolve) => signal.addEventListener('abort', resolve));
+        ended = await own.exchange(SOURCE.topic, async () => {}).catch((reason) => reason);
+      },
+    });
+    await engine.stop();
+    expect(ended).toMatchObject({ name: 'AbortError' });
+  });
+});
+
 describe('a failure that can be mended', () => {
   beforeEach(async () => {
     bench = await Bench.open(duckdb, 2);

@@ -5,7 +5,7 @@ import type { BuildProgress, SourceStatus } from '../../feature-store/index.ts';
 import type { Materializer } from '../../pipeline/index.ts';
 import type { Bind, Context } from '../context.ts';
 import { type LogFormat, logEngine } from '../engine-log.ts';
-import { type Cell, formatCount, type Output, type Progress } from '../output.ts';
+import { type Cell, formatCount, type Output } from '../output.ts';
 
 /** `run` and `status`: the engine. */
 export function engineCommands(program: Command, bind: Bind): void {
@@ -46,13 +46,11 @@ async function run({ output, withStore, signal }: Context, options: RunOptions):
     await withStore(async (store) => {
       const { untilCaughtUp = false, skipGap = false, rebuildStore = false } = options;
       const before = totalOf(await store.status());
-      let building: Progress | null = null;
-      const onBuild = ({ view, rowsDone, rowsTotal }: BuildProgress): void => {
-        building ??= output.progress(`build ${view}`, rowsTotal);
-        building.update(rowsDone, rowsTotal);
-        if (rowsDone < rowsTotal) return;
-        building.stop();
-        building = null;
+      const onBuild = ({ view, rowsDone, rowsTotal, isDone }: BuildProgress): void => {
+        const rows = formatCount(isDone ? rowsDone : rowsTotal);
+        if (isDone) output.line(`${view} is built from ${rows} rows, and served.`);
+        else if (rowsDone === 0)
+          output.line(`Building ${view} from ${rows} rows, beside the stream.`);
       };
       const engine = await store.startEngine({ skipGap, rebuildStore, onBuild });
       if (untilCaughtUp) await catchUp(output, engine, before.lag, signal);
