@@ -12,6 +12,8 @@ RUN npm ci --no-audit --no-fund
 COPY tsconfig.json tsconfig.build.json ./
 COPY src ./src
 COPY connectors ./connectors
+COPY console ./console
+COPY scripts ./scripts
 RUN npm run build
 RUN npm prune --omit=dev --no-audit --no-fund
 # The store's package brings its binary for every system; this image is one of them.

@@ -5,11 +5,13 @@ import cors from '@fastify/cors';
 import rateLimit from '@fastify/rate-limit';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { ServerConfig } from '../config/index.ts';
+import type { ConsoleFile } from '../console/index.ts';
 import { type Clock, systemClock } from '../core/clock.ts';
 import { didYouMean } from '../core/nearest.ts';
 import { FreshetError } from '../errors.ts';
 import type { FeatureStore } from '../feature-store/index.ts';
 import { Access, type Caller } from './access.ts';
+import { addConsolePages } from './console-pages.ts';
 import { feastRoutes } from './feast-routes.ts';
 import { HealthCheck, type WatchedEngine } from './health-check.ts';
 import { toHttpError } from './http-error.ts';
@@ -34,6 +36,8 @@ export interface FeatureServerOptions {
   readonly engine?: WatchedEngine;
   /** Told of every request, never of what is in it. Default: nobody is. */
   readonly log?: ServerLog;
+  /** Files of the web console, which is then at `/ui/`. Default: there is none. */
+  readonly console?: readonly ConsoleFile[];
 }
 
 /** Pino's loggers are such logs. */
@@ -89,6 +93,7 @@ export async function createFeatureServer(options: FeatureServerOptions): Promis
   });
   app.addHook('onClose', async () => metrics.close());
   for (const route of routes) addRoute(app, route, config);
+  if (options.console !== undefined) addConsolePages(app, options.console);
   app.get('/openapi.json', (_, reply) => sendJson(reply, document));
   app.setNotFoundHandler(({ method, url }) => {
     const path = url.split('?')[0] ?? '';

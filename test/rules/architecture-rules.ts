@@ -33,7 +33,7 @@ export interface Violation {
   readonly to: string;
 }
 
-const PRODUCT = '^(src|connectors)/';
+const PRODUCT = '^(src|connectors|console)/';
 const PROGRAMS = '^(test|examples|benchmarks|scripts|templates)/';
 
 /** Reads the imports below `baseDir` and compares them with the rules. */
@@ -41,7 +41,7 @@ export async function checkArchitecture(
   architecture: Architecture,
   baseDir: string,
 ): Promise<{ readonly modules: string[]; readonly violations: Violation[] }> {
-  const output: IReporterOutput = await cruise(['src', 'connectors'], {
+  const output: IReporterOutput = await cruise(topFolders(architecture), {
     baseDir,
     ruleSet: { forbidden: architectureRules(architecture) },
     validate: true,
@@ -53,9 +53,15 @@ export async function checkArchitecture(
   if (typeof output.output === 'string') throw new Error(output.output);
   const { modules, summary } = output.output;
   return {
-    modules: modules.map(({ source }) => source).filter((path) => RegExp(PRODUCT).test(path)),
+    modules: modules
+      .map(({ source }) => source)
+      .filter((path) => RegExp(PRODUCT).test(path) && /\.tsx?$/.test(path)),
     violations: summary.violations.map(({ rule, from, to }) => ({ rule: rule.name, from, to })),
   };
+}
+
+function topFolders({ folders }: Architecture): string[] {
+  return [...new Set(Object.keys(folders).map((folder) => folder.split('/')[0] as string))];
 }
 
 function architectureRules(architecture: Architecture): IForbiddenRuleType[] {

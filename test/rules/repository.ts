@@ -26,9 +26,10 @@ export async function readFiles(folder: string, wanted: RegExp): Promise<TextFil
   return files;
 }
 
-/** The code of `src` and `connectors`. */
+/** The code of `src`, `connectors` and `console`. */
 export async function readProduct(): Promise<TextFile[]> {
-  return [...(await readFiles('src', /\.ts$/)), ...(await readFiles('connectors', /\.ts$/))];
+  const folders = ['src', 'connectors', 'console'];
+  return (await Promise.all(folders.map((folder) => readFiles(folder, /\.tsx?$/)))).flat();
 }
 
 export function read(path: string): Promise<string> {

@@ -90,7 +90,7 @@ const LEFTOVER = /\b(TODO|FIXME|XXX)\b/;
 const MACHINE_PATH = /(?<![\w./$}-])\/(?:work|root|tmp|home\/\w+|Users\/\w+)\/[\w.-]+/g;
 
 function isProduct(path: string): boolean {
-  return /^(src|connectors|examples|benchmarks|scripts)\//.test(path);
+  return /^(src|connectors|console|examples|benchmarks|scripts)\//.test(path);
 }
 
 function isFunction(node: ts.Node): boolean {

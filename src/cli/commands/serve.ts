@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import type { ServerConfig } from '../../config/index.ts';
 import { systemClock } from '../../core/clock.ts';
 import type { Catalog } from '../../definition/index.ts';
 import { toFreshetError } from '../../errors.ts';
@@ -7,20 +8,13 @@ import { type Bind, type Context, wholeNumber } from '../context.ts';
 import { createLog, type LogFormat, logEngine } from '../engine-log.ts';
 import { packageVersion } from '../package-version.ts';
 
-/** `serve`: the feature server. */
+/** `serve`: the feature server. `ui`: the same, with the web console. */
 export function serveCommands(program: Command, bind: Bind): void {
-  program
-    .command('serve')
-    .description('serve features over HTTP, and run the engine in the same process')
-    .option('--host <name>', 'where to listen; default: server.host of freshet.yaml')
-    .option('-p, --port <number>', 'default: server.port of freshet.yaml; 0 is any free port', port)
-    .option('--no-engine', 'serve what is stored when the server starts, and read no topic')
-    .option('--skip-gap', 'as of `freshet run`')
-    .addOption(
-      new Option('--log <format>', 'log lines on standard error')
-        .choices(['text', 'json', 'none'])
-        .default('text'),
-    )
+  withServeOptions(
+    program
+      .command('serve')
+      .description('serve features over HTTP, and run the engine in the same process'),
+  )
     .addHelpText(
       'after',
       `
@@ -32,7 +26,30 @@ Then, of any program:
   curl http://127.0.0.1:6566/get-online-features \\
     -d '{"features":["last_order:amount"],"entities":{"customer_id":[7]}}'`,
     )
-    .action(bind(serve));
+    .action(bind((context, options: ServeOptions) => serve(context, options, false)));
+  withServeOptions(program.command('ui').description('as `serve`, with the web console at /ui'))
+    .option('--allow-writes', 'let pages of this machine retry dead letters without a key')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ freshet ui
+  $ freshet ui --port 0 --no-engine`,
+    )
+    .action(bind((context, options: ServeOptions) => serve(context, options, true)));
+}
+
+function withServeOptions(command: Command): Command {
+  return command
+    .option('--host <name>', 'where to listen; default: server.host of freshet.yaml')
+    .option('-p, --port <number>', 'default: server.port of freshet.yaml; 0 is any free port', port)
+    .option('--no-engine', 'serve what is stored when the server starts, and read no topic')
+    .option('--skip-gap', 'as of `freshet run`')
+    .addOption(
+      new Option('--log <format>', 'log lines on standard error')
+        .choices(['text', 'json', 'none'])
+        .default('text'),
+    );
 }
 
 interface ServeOptions {
@@ -40,16 +57,22 @@ interface ServeOptions {
   readonly port?: number;
   readonly engine: boolean;
   readonly skipGap?: boolean;
+  readonly allowWrites?: boolean;
   readonly log: LogFormat | 'none';
 }
 
-async function serve({ output, withStore, signal }: Context, options: ServeOptions): Promise<void> {
-  const { host, port, skipGap = false } = options;
+async function serve(
+  { output, withStore, signal }: Context,
+  options: ServeOptions,
+  hasConsole: boolean,
+): Promise<void> {
+  const { skipGap = false } = options;
   const log = options.log === 'none' ? null : createLog(options.log, process.stderr, systemClock);
   const stopLog =
     options.log === 'none' ? undefined : logEngine(options.log, process.stderr, systemClock);
   // Here, not above: no other command is to wait until a server is loaded.
   const { createFeatureServer } = await import('../../server/index.ts');
+  const pages = hasConsole ? await (await import('../../console/index.ts')).loadConsole() : null;
   try {
     await withStore(async (store) => {
       const runs = options.engine && readsTopics(store.catalog);
@@ -60,13 +83,16 @@ async function serve({ output, withStore, signal }: Context, options: ServeOptio
       await using server = await createFeatureServer({
         store,
         version: packageVersion(),
-        config: { ...(host !== undefined && { host }), ...(port !== undefined && { port }) },
+        config: serverConfig(options),
         ...(log && { log }),
         ...(engine && { engine }),
+        ...(pages && { console: pages }),
       });
-      output.result({ url: server.url, engine: runs }, () =>
+      const { url } = server;
+      output.result({ url, ...(pages && { console: `${url}/ui/` }), engine: runs }, () =>
         [
-          `Serving at ${output.style.bold(server.url)}${runs ? '; the engine runs' : ''}.`,
+          `Serving at ${output.style.bold(url)}${runs ? '; the engine runs' : ''}.`,
+          ...(pages ? [`The console is at ${output.style.bold(`${url}/ui/`)}`] : []),
           output.style.dim('Ctrl-C stops it well.'),
         ].join('\n'),
       );
@@ -77,6 +103,14 @@ async function serve({ output, withStore, signal }: Context, options: ServeOptio
   } finally {
     stopLog?.();
   }
+}
+
+function serverConfig({ host, port, allowWrites }: ServeOptions): Partial<ServerConfig> {
+  return {
+    ...(host !== undefined && { host }),
+    ...(port !== undefined && { port }),
+    ...(allowWrites && { anonymous: 'write' }),
+  };
 }
 
 function readsTopics({ views }: Catalog): boolean {
