@@ -3,7 +3,7 @@ import { access, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { FreshetError } from '../../src/errors.ts';
-import { KAFKA_POM, KAFKA_VERSION } from './kafka-pom.ts';
+import { KAFKA_VERSION, kafkaPom } from './kafka-pom.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -54,11 +54,24 @@ async function installedJavas(): Promise<string[]> {
   return found.flat().filter((_, i) => isThere[i]);
 }
 
-/** The folder of Kafka's jars: from the cache, else by Maven; null when there is no Maven. */
+/** The folder of the broker's jars: from the cache, else by Maven; null when there is no Maven. */
 export async function kafkaJars(env: Environment): Promise<string | null> {
-  return cached(join(cacheFolder(env), `kafka-${KAFKA_VERSION}`), async (folder) => {
+  // Holds kafka.Kafka and kafka.tools.StorageTool; brings the other Kafka modules and Scala.
+  return mavenJars(env, `kafka-${KAFKA_VERSION}`, [`org.apache.kafka:kafka_2.13:${KAFKA_VERSION}`]);
+}
+
+/**
+ * The folder, by its name in the cache, of the jars of artifacts and of what they need; null when it
+ * is not there and there is no Maven. A name stands for the same artifacts for ever.
+ */
+export async function mavenJars(
+  env: Environment,
+  name: string,
+  artifacts: readonly string[],
+): Promise<string | null> {
+  return cached(env, name, async (folder) => {
     const pom = join(folder, 'pom.xml');
-    await writeFile(pom, KAFKA_POM);
+    await writeFile(pom, kafkaPom(artifacts));
     return maven([
       ...['-f', pom, `${DEPENDENCY_PLUGIN}:copy-dependencies`],
       ...[`-DoutputDirectory=${folder}`, '-DincludeScope=runtime'],
@@ -68,7 +81,7 @@ export async function kafkaJars(env: Environment): Promise<string | null> {
 
 /** The folder of Apicurio's registry, unpacked: from the cache, else by Maven; null without Maven. */
 export async function apicurioFolder(env: Environment): Promise<string | null> {
-  return cached(join(cacheFolder(env), 'apicurio-3.3.3'), async (folder) => {
+  return cached(env, 'apicurio-3.3.3', async (folder) => {
     const archives = `${folder}.archive`;
     const copied = await maven([
       `${DEPENDENCY_PLUGIN}:copy`,
@@ -85,11 +98,16 @@ export async function apicurioFolder(env: Environment): Promise<string | null> {
   });
 }
 
-/** Fills a folder beside and renames it, so that an interrupted download is never taken for whole. */
-async function cached(
-  folder: string,
+/**
+ * A folder of the cache by its name; null when it is not there and could not be filled. It is filled
+ * beside and renamed, so that an interrupted download is never taken for whole.
+ */
+export async function cached(
+  env: Environment,
+  name: string,
   fill: (folder: string) => Promise<boolean>,
 ): Promise<string | null> {
+  const folder = join(cacheFolder(env), name);
   if (await exists(folder)) return folder;
   const partial = `${folder}.${process.pid}.partial`;
   await mkdir(partial, { recursive: true });
@@ -133,6 +151,7 @@ async function exists(path: string): Promise<boolean> {
 }
 
 function failed(what: string, { output }: CommandResult): FreshetError {
-  const lines = output.trim().split('\n').slice(-5).join('\n');
+  // Maven says first what is wrong, and then how to ask for more.
+  const lines = output.trim().split('\n').slice(0, 5).join('\n');
   return new FreshetError('DEV_SERVICE_FAILED', `${what}:\n${lines}`);
 }

@@ -7,6 +7,7 @@ import {
   cacheFolder,
   findJava,
   kafkaJars,
+  mavenJars,
   runCommand,
 } from '../../connectors/kafka-dev/java-tools.ts';
 
@@ -38,6 +39,8 @@ describe('tools in Java', () => {
     await mkdir(join(folder, 'kafka-4.3.1'));
     await mkdir(join(folder, 'apicurio-3.3.3'));
     expect(await kafkaJars(env)).toBe(join(folder, 'kafka-4.3.1'));
+    await mkdir(join(folder, 'more-1'));
+    expect(await mavenJars(env, 'more-1', ['org.a:b:1'])).toBe(join(folder, 'more-1'));
     expect(await apicurioFolder(env)).toBe(join(folder, 'apicurio-3.3.3'));
   });
 
