@@ -68,6 +68,8 @@ export {
 export { type ErrorCode, FreshetError } from './errors.ts';
 export {
   type EngineOptions,
+  type EntityHistory,
+  type EntityHistoryOptions,
   FeatureStore,
   type FeatureStoreOptions,
   type MaterializeRange,

@@ -52,6 +52,7 @@ import type { StateStore } from '../state/index.ts';
 import { planWindows, type ReadCost, readCosts } from '../window/index.ts';
 import { applyPorts } from './apply-ports.ts';
 import { DeadLetters } from './dead-letters.ts';
+import { type EntityHistory, type EntityHistoryOptions, entityHistory } from './entity-history.ts';
 import {
   type MaterializeRange,
   type MaterializeUntil,
@@ -248,6 +249,17 @@ export class FeatureStore implements AsyncDisposable {
       ({ batchSource, online, enabled }) => batchSource === source && online && enabled,
     );
     await this.#writeRows(views, source, rows);
+  }
+
+  /**
+   * Values of one entity over event time, as a join gives them: rows that are not in segments yet
+   * are not among them.
+   * @throws FreshetError FEATURE_VIEW_NOT_FOUND, and as `entityHistory`
+   */
+  async entityHistory({ view, ...options }: EntityHistoryOptions): Promise<EntityHistory> {
+    await using duckdb = await (await this.#resources.duckdb()).connect();
+    const ports = { duckdb, rowsOf: await this.#rowsOf(), reader: await this.#openReader() };
+    return await entityHistory(ports, requireView(this.#catalog, view), options);
   }
 
   /** The rows of a view's batch history in a range of event time, both ends included, as they are. */

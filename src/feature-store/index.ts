@@ -1,5 +1,6 @@
 export type { BuildProgress } from './build-views.ts';
 export type { DeadLetter, DeadLetterFilter } from './dead-letters.ts';
+export type { EntityHistory, EntityHistoryOptions } from './entity-history.ts';
 export {
   FeatureStore,
   type FeatureStoreOptions,

@@ -41,6 +41,12 @@ export class HealthCheck {
     });
   }
 
+  /** Of this process; `stopped` when it has failed. */
+  get engine(): 'none' | 'running' | 'stopped' {
+    if (this.#engine === null) return 'none';
+    return this.#failure === null ? 'running' : 'stopped';
+  }
+
   check(sources: readonly SourceStatus[]): Health {
     const reasons = this.#engine === null ? [] : this.#still(sources);
     if (this.#failure !== null) reasons.unshift(`the engine stopped: ${this.#failure}`);

@@ -24,6 +24,13 @@ export interface Standing {
   readonly onlineStoreBytes: number;
 }
 
+/** Online reads since the server started. */
+export interface ReadTotals {
+  readonly reads: number;
+  readonly entityRows: number;
+  readonly durationMs: number;
+}
+
 export class Metrics {
   readonly #registry = new Registry();
   readonly #clock: Clock;
@@ -32,6 +39,7 @@ export class Metrics {
   readonly #requests: Histogram;
   readonly #standing: StandingMetrics;
   readonly #unsubscribe: readonly (() => void)[];
+  #readTotals: ReadTotals = { reads: 0, entityRows: 0, durationMs: 0 };
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -63,9 +71,19 @@ export class Metrics {
   async timeRead<T>(rows: number, read: () => Promise<T>): Promise<T> {
     const end = this.#reads.startTimer();
     const answer = await read();
-    end();
+    const seconds = end();
     this.#readRows.inc(rows);
+    const { reads, entityRows, durationMs } = this.#readTotals;
+    this.#readTotals = {
+      reads: reads + 1,
+      entityRows: entityRows + rows,
+      durationMs: durationMs + seconds * 1_000,
+    };
     return answer;
+  }
+
+  get readTotals(): ReadTotals {
+    return this.#readTotals;
   }
 
   countRequest(method: string, route: string, status: number, durationMs: number): void {

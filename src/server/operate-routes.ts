@@ -22,7 +22,32 @@ const view = z.object({ view: z.string() });
 const LETTER_BYTES_MAX = 4_096;
 
 export function operateRoutes(ports: ServerPorts): Route[] {
-  return [...standing(ports), ...stored(ports), ...deadLetters(ports), verify(ports), push(ports)];
+  return [
+    access(ports),
+    ...standing(ports),
+    ...stored(ports),
+    history(ports),
+    ...deadLetters(ports),
+    verify(ports),
+    push(ports),
+  ];
+}
+
+function access({ access }: ServerPorts): Route {
+  return defineRoute(
+    {
+      ...get,
+      path: '/v1/access',
+      scope: 'none',
+      summary: 'What the one who asks may do here',
+      response: z.object({ key: z.string().nullable(), read: z.boolean(), write: z.boolean() }),
+    },
+    async ({ raw: { headers, caller } }) => ({
+      key: caller.key,
+      read: access.may(headers, 'read'),
+      write: access.may(headers, 'write'),
+    }),
+  );
 }
 
 function standing({ store, clock }: ServerPorts): Route[] {
@@ -103,6 +128,45 @@ function stored(ports: ServerPorts): Route[] {
       ({ params }) => store.segments(params.source),
     ),
   ];
+}
+
+function history({ store }: ServerPorts): Route {
+  const time = z.union([z.string(), z.int()]).describe('ISO 8601, or microseconds.');
+  return defineRoute(
+    {
+      ...post,
+      path: '/v1/views/:view/history',
+      summary: 'Values of one entity of a view over event time, as a join gives them',
+      isLong: true,
+      params: view,
+      body: z.strictObject({
+        entity: anything.describe('Join keys.'),
+        startTime: time.optional().describe('Default: the first row of the entity.'),
+        endTime: time.optional().describe('Default: its last.'),
+        pointsMax: z.int().min(1).max(1_000).optional().describe('Times, at most. Default 200.'),
+      }),
+      response: z.object({
+        rows: z.int(),
+        firstUs: z.int().nullable(),
+        lastUs: z.int().nullable(),
+        timesUs: z.array(z.int()),
+        values: z.record(z.string(), z.array(z.unknown())),
+      }),
+    },
+    async ({ params, body }) => {
+      const { values, ...found } = await store.entityHistory({ ...params, ...given(body) });
+      const { schema } = store.catalog.views.get(params.view) as FeatureView;
+      return {
+        ...found,
+        values: Object.fromEntries(
+          Object.entries(values).map(([name, of]) => [
+            name,
+            of.map((value) => toJsonValue(schema[name]!, value)),
+          ]),
+        ),
+      };
+    },
+  );
 }
 
 function deadLetters({ store }: ServerPorts): Route[] {

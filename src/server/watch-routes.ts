@@ -8,12 +8,10 @@ import { defineRoute, type Route } from './route.ts';
 import type { ServerPorts } from './server-ports.ts';
 
 /** For what watches a server: whether it is well, and its figures. */
-export function watchRoutes(
-  { store, access }: ServerPorts,
-  health: HealthCheck,
-  metrics: Metrics,
-): Route[] {
+export function watchRoutes(ports: ServerPorts, health: HealthCheck, metrics: Metrics): Route[] {
+  const { store, access } = ports;
   return [
+    overview(ports, health, metrics),
     defineRoute(
       {
         method: 'GET',
@@ -45,6 +43,75 @@ export function watchRoutes(
       async () => metrics.text(await standingOf(store, health)),
     ),
   ];
+}
+
+const sourceTotals = z.object({
+  source: z.string(),
+  topic: z.string(),
+  partitions: z.int(),
+  rows: z.int().describe('Applied to the online store; it outlives the process.'),
+  rejected: z.int().describe('Records that became dead letters.'),
+  late: z.int().describe('Rows behind the grace of a view, once a view.'),
+  lagRecords: z.int(),
+  streamTimeUs: z.int().nullable().describe('The greatest of its partitions.'),
+  idle: z.int().describe('Partitions that are declared idle.'),
+  suspended: z.int().describe('Partitions that wait after a failure.'),
+  gapRecords: z.int().describe('Records that were removed before they were read.'),
+  segments: z.object({ files: z.int(), rows: z.int(), bytes: z.int() }),
+});
+
+function overview({ store, clock }: ServerPorts, health: HealthCheck, metrics: Metrics): Route {
+  return defineRoute(
+    {
+      method: 'GET',
+      path: '/v1/overview',
+      scope: 'read',
+      summary: 'The whole in figures: sources, stores, reads, health; small enough for each second',
+      tag: 'Operation',
+      response: z.object({
+        nowMs: z.int(),
+        health: z.object({ status: z.string(), reasons: z.array(z.string()) }),
+        engine: z.enum(['none', 'running', 'stopped']).describe('Of this process.'),
+        sources: z.array(sourceTotals),
+        onlineStoreBytes: z.int(),
+        reads: z
+          .object({ reads: z.int(), entityRows: z.int(), durationMs: z.number() })
+          .describe('Online reads since the server started.'),
+      }),
+    },
+    async () => {
+      const sources = await store.status();
+      return {
+        nowMs: clock.nowMs(),
+        health: health.check(sources),
+        engine: health.engine,
+        sources: sources.map(totalsOf),
+        onlineStoreBytes: await bytesIn(store.config.onlineStore.path),
+        reads: metrics.readTotals,
+      };
+    },
+  );
+}
+
+function totalsOf(status: SourceStatus): z.output<typeof sourceTotals> {
+  const { source, topic, partitions, segments, gaps } = status;
+  const sum = (of: (partition: (typeof partitions)[number]) => number): number =>
+    partitions.reduce((total, partition) => total + of(partition), 0);
+  const times = partitions.flatMap(({ streamTimeUs }) => streamTimeUs ?? []);
+  return {
+    source,
+    topic,
+    partitions: partitions.length,
+    rows: sum(({ rows }) => rows),
+    rejected: sum(({ rejected }) => rejected),
+    late: sum(({ late }) => Object.values(late).reduce((a, b) => a + b, 0)),
+    lagRecords: sum(({ lagRecords }) => lagRecords),
+    streamTimeUs: times.length === 0 ? null : Math.max(...times),
+    idle: sum(({ idle }) => Number(idle)),
+    suspended: sum(({ retryAtMs }) => Number(retryAtMs !== null)),
+    gapRecords: gaps.reduce((total, { fromOffset, toOffset }) => total + toOffset - fromOffset, 0),
+    segments,
+  };
 }
 
 /** Null where the log or the store cannot be read: then that is what the metrics say. */

@@ -7,6 +7,56 @@ import { fill, useServer } from './support.ts';
 
 const start = useServer();
 
+describe('GET /v1/overview', () => {
+  it('tells the whole in figures', async () => {
+    const client = await start();
+    await fill(client);
+    await client.post('/get-online-features', {
+      features: ['live:amount'],
+      entities: { user: ['a', 'b', 'c'] },
+    });
+    const { status, json } = await client.get('/v1/overview');
+    expect(status).toBe(200);
+    expect(json).toMatchObject({
+      nowMs: client.shop.clock.nowMs(),
+      health: { status: 'healthy', reasons: [] },
+      engine: 'none',
+      reads: { reads: 1, entityRows: 3 },
+    });
+    expect(json.onlineStoreBytes).toBeGreaterThan(0);
+    expect(json.reads.durationMs).toBeGreaterThan(0);
+    expect(json.sources).toEqual([
+      {
+        source: 'orders',
+        topic: 'orders',
+        partitions: 2,
+        rows: 2,
+        rejected: 0,
+        late: 0,
+        lagRecords: 0,
+        streamTimeUs: Date.parse('2025-01-04T00:00:00Z') * 1_000,
+        idle: 0,
+        suspended: 0,
+        gapRecords: 0,
+        segments: { files: expect.any(Number), rows: 2, bytes: expect.any(Number) },
+      },
+    ]);
+  });
+
+  it('says whether the engine of the process runs', async () => {
+    const running = await start({}, { engine: { finished: new Promise(() => {}) } });
+    expect((await running.get('/v1/overview')).json.engine).toBe('running');
+    const finished = Promise.reject(new Error('it broke'));
+    finished.catch(() => {});
+    const broken = await start({}, { engine: { finished } });
+    const { json } = await broken.get('/v1/overview');
+    expect([json.engine, json.health]).toEqual([
+      'stopped',
+      { status: 'unhealthy', reasons: ['the engine stopped: INTERNAL'] },
+    ]);
+  });
+});
+
 describe('GET /metrics', () => {
   it('tells where partitions and segments stand, and how reads went', async () => {
     const client = await start();

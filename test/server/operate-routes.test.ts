@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { runEngine } from '../feature-store/support.ts';
-import { fill, useServer, YEAR } from './support.ts';
+import { fill, sha256, useServer, YEAR } from './support.ts';
 
 const start = useServer();
 
@@ -51,6 +51,41 @@ describe('what an operator asks', () => {
       expect((await client.get(path)).status, path).toBe(404);
     }
     expect((await client.get('/v1/views/live/values?limit=0')).status).toBe(400);
+  });
+
+  it('is how the values of an entity were over time', async () => {
+    const client = await start();
+    await fill(client);
+    const path = '/v1/views/live/history';
+    const { status, json } = await client.post(path, { entity: { user: 'a' } });
+    const atUs = Date.parse('2025-01-03T00:00:00Z') * 1_000 + 1;
+    expect([status, json]).toEqual([
+      200,
+      { rows: 1, firstUs: atUs, lastUs: atUs, timesUs: [atUs], values: { amount: [7] } },
+    ]);
+    const later = { entity: { user: 'a' }, startTime: '2025-01-04' };
+    expect((await client.post(path, later)).json).toMatchObject({ rows: 1, timesUs: [] });
+    const codes: string[] = [];
+    for (const body of [{ entity: {} }, { entity: { user: true } }, {}]) {
+      const refused = await client.post(path, body);
+      expect(refused.status).toBe(400);
+      codes.push(refused.json.code);
+    }
+    expect(codes).toEqual(['JOIN_KEY_MISSING', 'VALUE_TYPE', 'INVALID_ARGUMENT']);
+    const unknown = await client.post('/v1/views/x/history', { entity: { user: 'a' } });
+    expect([unknown.status, unknown.json.code]).toEqual([404, 'FEATURE_VIEW_NOT_FOUND']);
+  });
+
+  it('is what one may do here', async () => {
+    const open = await start({ anonymous: 'read' });
+    expect((await open.get('/v1/access')).json).toEqual({ key: null, read: true, write: false });
+    const scopes = ['read', 'write'] as const;
+    const keys = [{ name: 'ours', sha256: sha256('k'), scopes, requestsPerMinuteMax: null }];
+    const closed = await start({ anonymous: 'none', keys });
+    expect((await closed.get('/v1/access')).json).toEqual({ key: null, read: false, write: false });
+    const known = await closed.get('/v1/access', { authorization: 'Bearer k' });
+    expect(known.json).toEqual({ key: 'ours', read: true, write: true });
+    expect((await closed.get('/v1/access', { authorization: 'Bearer x' })).status).toBe(401);
   });
 
   it('is what was rejected, and that it be sent again', async () => {
