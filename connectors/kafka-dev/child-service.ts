@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
@@ -15,6 +15,8 @@ export interface ChildServiceOptions {
   readonly isReady: () => Promise<boolean>;
   /** Default 60,000. */
   readonly startMsMax?: number;
+  /** Default: those of this process. */
+  readonly process?: Pick<SpawnOptions, 'env' | 'uid' | 'gid'>;
 }
 
 const STOP_MS_MAX = 10_000;
@@ -29,7 +31,10 @@ export class ChildService {
   private constructor(options: ChildServiceOptions) {
     this.#options = options;
     const log = openSync(options.logFile, 'a');
-    this.#child = spawn(options.command, options.args, { stdio: ['ignore', log, log] });
+    this.#child = spawn(options.command, options.args, {
+      ...options.process,
+      stdio: ['ignore', log, log],
+    });
     closeSync(log);
     this.#child.once('exit', () => this.#end());
     this.#child.once('error', () => this.#end());

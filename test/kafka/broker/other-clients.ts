@@ -1,5 +1,4 @@
 /** Clients of Kafka that are not ours: Confluent's for Python, and Kafka's own tools in Java. */
-import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { JAVA_VERSION_MIN } from '../../../connectors/kafka-dev/dev-kafka.ts';
 import {
@@ -10,6 +9,7 @@ import {
 } from '../../../connectors/kafka-dev/java-tools.ts';
 import { KAFKA_VERSION } from '../../../connectors/kafka-dev/kafka-pom.ts';
 import { ROOT } from '../../rules/repository.ts';
+import { runProgram } from './run-program.ts';
 
 /** Runs one program with what it is to read; answers with what it printed. @throws Error when it fails */
 export type Client = (args: readonly string[], input?: string) => Promise<string>;
@@ -36,7 +36,8 @@ export async function findConfluentPython(): Promise<FoundClient> {
   if (folder === null) return { reason };
   const program = join(ROOT, 'test/kafka/broker/confluent_client.py');
   return {
-    run: (args, input) => run(join(folder, 'bin', 'python'), [program, ...args], input),
+    run: (args, input) =>
+      runProgram(join(folder, 'bin', 'python'), [program, ...args], { input: input ?? '' }),
   };
 }
 
@@ -49,23 +50,7 @@ export async function findKafkaTool(name: string): Promise<FoundClient> {
   if (jars === null) return { reason: "no Maven to fetch Kafka's tools with" };
   const jvm = ['-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC', '-Xmx128m', '-cp', join(jars, '*')];
   return {
-    run: (args, input) => run(java, [...jvm, `org.apache.kafka.tools.${name}`, ...args], input),
+    run: (args, input) =>
+      runProgram(java, [...jvm, `org.apache.kafka.tools.${name}`, ...args], { input: input ?? '' }),
   };
-}
-
-function run(command: string, args: readonly string[], input = ''): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { stdio: 'pipe' });
-    const output: Buffer[] = [];
-    const errors: Buffer[] = [];
-    child.stdout.on('data', (chunk: Buffer) => output.push(chunk));
-    child.stderr.on('data', (chunk: Buffer) => errors.push(chunk));
-    child.once('error', reject);
-    child.once('close', (code) => {
-      if (code === 0) resolve(Buffer.concat(output).toString());
-      else reject(new Error(`${command} ended with ${code}: ${Buffer.concat(errors)}`));
-    });
-    child.stdin.on('error', reject);
-    child.stdin.end(input);
-  });
 }

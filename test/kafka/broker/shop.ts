@@ -159,6 +159,15 @@ export async function letters(store: FeatureStore): Promise<DeadLetter[]> {
   return found;
 }
 
+/** How many records a topic has in all its partitions. */
+export async function recordsIn(store: FeatureStore, topic: string): Promise<number> {
+  const log = await store.resources.log();
+  const { partitions } = await log.describeTopic(topic);
+  const tps = Array.from({ length: partitions }, (_, partition) => ({ topic, partition }));
+  const marks = await log.watermarks(tps);
+  return marks.reduce((sum, { start, end }) => sum + end - start, 0);
+}
+
 /** What an attempt fails with. @throws Error when it does not fail */
 export async function failure(attempt: () => Promise<unknown>): Promise<FreshetError> {
   try {
