@@ -1,11 +1,11 @@
 """Another team's client: confluent-kafka for Python with Confluent's Avro serializer.
 
-usage: confluent_client.py produce BROKERS REGISTRY TOPIC PARTITIONER SCHEMA
+usage: confluent_client.py produce BROKERS REGISTRY TOPIC PARTITIONER SCHEMA KEY_FIELDS
        confluent_client.py read BROKERS REGISTRY TOPIC
 
 produce takes rows as JSON lines and prints the partition of each, in their order; SCHEMA is
-`latest`, which takes the registered one, or the text of one to register. read prints the rows of
-a topic as JSON lines.
+`latest`, which takes the registered one, or the text of one to register; KEY_FIELDS are text
+fields, with commas between them. read prints the rows of a topic as JSON lines.
 """
 
 import json
@@ -18,7 +18,13 @@ from confluent_kafka.schema_registry.avro import AvroDeserializer, AvroSerialize
 from confluent_kafka.serialization import MessageField, SerializationContext
 
 
-def produce(brokers, registry, topic, partitioner, schema):
+def key_of(values):
+    if len(values) == 1:
+        return values[0]
+    return json.dumps(values, ensure_ascii=False, separators=(",", ":"))
+
+
+def produce(brokers, registry, topic, partitioner, schema, key_fields):
     client = SchemaRegistryClient({"url": registry})
     if schema == "latest":
         schema = client.get_latest_version(f"{topic}-value").schema.schema_str
@@ -29,10 +35,11 @@ def produce(brokers, registry, topic, partitioner, schema):
     lines = sys.stdin.read().splitlines()
     for i, line in enumerate(lines):
         row = json.loads(line)
+        key = key_of([row[name] for name in key_fields.split(",")])
         row["at"] = datetime.fromisoformat(row["at"].replace("Z", "+00:00"))
         producer.produce(
             topic,
-            key=row["user"].encode(),
+            key=key.encode(),
             value=serialize(row, context),
             on_delivery=lambda error, record, i=i: partitions.update(
                 {i: str(error) if error else record.partition()}

@@ -1,5 +1,6 @@
 /** Rows of clients that are not ours are read as ours are, and the other way round. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createRowEncoder } from '../../../src/codec/index.ts';
 import { partitionForKey } from '../../../src/core/murmur2.ts';
 import type { FeatureStore, TopicSource } from '../../../src/index.ts';
 import { readAll } from '../../contract/log-support.ts';
@@ -134,9 +135,14 @@ describeClient('confluent-kafka for Python', python, (run) => {
     own = await ownValues('avro');
   });
 
-  const send = async (topic: string, partitioner: string, schema: string): Promise<number[]> => {
+  const send = async (
+    topic: string,
+    partitioner: string,
+    schema: string,
+    keyFields = 'user',
+  ): Promise<number[]> => {
     const service = [brokers.join(), await shops.registryUrl()];
-    const args = ['produce', ...service, topic, partitioner, schema];
+    const args = ['produce', ...service, topic, partitioner, schema, keyFields];
     return JSON.parse(
       await run(args, LINES.join('\n').replace(`"${BEYOND_DOUBLE}"`, BEYOND_DOUBLE)),
     ) as number[];
@@ -173,6 +179,16 @@ describeClient('confluent-kafka for Python', python, (run) => {
     expect((await placesOf(store, shop.topic)).away).toBeGreaterThan(0);
     expect(await valuesOf(store)).toEqual(own);
     expect(await store.verify()).toMatchObject({ same: true });
+  });
+
+  it('makes the key of several fields as our producer does', async () => {
+    const shop = await shops.add();
+    await openStore(shop, 'avro');
+    const source = { ...shop.source(), keyFields: ['user', 'at'] } as TopicSource;
+    const { encodeKey } = createRowEncoder({ source, schemaId: 1 });
+    expect(await send(shop.topic, 'murmur2_random', 'latest', 'user,at')).toEqual(
+      ORDERS.map((row) => partitionForKey(encodeKey({ ...row }) as Uint8Array, PARTITIONS)),
+    );
   });
 
   it('reads the rows that our producer sends', async () => {
