@@ -91,8 +91,8 @@ export class ConnectWorker {
     });
   }
 
-  async stop(signal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM'): Promise<void> {
-    await this.#service?.stop(signal);
+  async stop(): Promise<void> {
+    await this.#service?.stop();
     this.#service = null;
   }
 
