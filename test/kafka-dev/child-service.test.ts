@@ -37,6 +37,20 @@ describe('a service in a child process', () => {
     expect(() => process.kill(service.pid, 0)).toThrow('ESRCH');
   });
 
+  it('has the environment that it is given, and no other', async () => {
+    const port = await freePort();
+    const service = await ChildService.start({
+      name: 'the listener',
+      command: process.execPath,
+      args: ['-e', `console.log(Object.keys(process.env)); ${LISTEN}`, String(port)],
+      logFile,
+      isReady: () => accepts(port),
+      process: { env: { ONLY: '1' } },
+    });
+    await service.stop();
+    expect(await readFile(logFile, 'utf8')).toBe("[ 'ONLY' ]\n");
+  });
+
   it('is ended at once when it is killed', async () => {
     const port = await freePort();
     const service = await start(`process.on("SIGTERM", () => {});${LISTEN}`, port);
