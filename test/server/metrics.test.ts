@@ -34,6 +34,7 @@ describe('GET /v1/overview', () => {
         rejected: 0,
         late: 0,
         lagRecords: 0,
+        unsealedRecords: 0,
         streamTimeUs: Date.parse('2025-01-04T00:00:00Z') * 1_000,
         idle: 0,
         suspended: 0,
