@@ -38,6 +38,7 @@ const BANS: readonly Ban[] = [
       'src/pipeline/materializer.ts', // waits between attempts
       'src/log/poll-signal.ts', // ends the wait of a poll
       'src/registry/file-lock.ts', // waits for the holder
+      'src/feature-store/maintain-history.ts', // waits until it looks again
       'src/feature-store/replay.ts', // reports progress
       'src/cli/commands/engine.ts', // reports progress
       'connectors/kafka/', // heartbeats, and waits between attempts

@@ -10,3 +10,4 @@ export {
 } from './positions.ts';
 export { rebuildStore } from './rebuild.ts';
 export { recoverSegments } from './recover.ts';
+export { reclaimSegments, swapSegments } from './swap-segments.ts';

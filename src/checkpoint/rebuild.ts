@@ -2,7 +2,7 @@ import { FreshetError } from '../errors.ts';
 import { KvBatch } from '../kv/index.ts';
 import type { Log } from '../log/index.ts';
 import { topicPartitionName } from '../log/index.ts';
-import { putEntry, type SegmentEntry, type SegmentStore } from '../segment/index.ts';
+import { isSameRange, putEntry, type SegmentEntry, type SegmentStore } from '../segment/index.ts';
 import { SPACE, type StateStore, stateKey } from '../state/index.ts';
 import { encodePositions, type Positions, startPositions } from './positions.ts';
 
@@ -18,7 +18,7 @@ export async function rebuildStore(
   log: Log,
   deadLetterTopic: string,
 ): Promise<number> {
-  const entries = await segments.readEntries();
+  const entries = newestOf(await segments.readEntries());
   const marks = await outboxMarks(log, deadLetterTopic);
   for (const [, partition] of byPartition(entries)) {
     const [first] = partition;
@@ -33,12 +33,52 @@ export async function rebuildStore(
   return entries.length;
 }
 
+/**
+ * Files that others were made of may still be there, and files of a rewriting that did not end. Of
+ * two that have the same offsets, the one of the higher generation counts, if all its parts are there.
+ */
+function newestOf(entries: readonly SegmentEntry[]): SegmentEntry[] {
+  const ranges = new Map<string, SegmentEntry[]>();
+  for (const entry of entries) {
+    const name = rangeName(entry);
+    ranges.set(name, [...(ranges.get(name) ?? []), entry]);
+  }
+  const whole = [...ranges.values()].filter(
+    (files) => files.length === (files[0]?.rewrite?.parts ?? 1),
+  );
+  const kept: SegmentEntry[] = [];
+  for (const files of whole.sort((a, b) => generationOf(b) - generationOf(a))) {
+    const [first] = files as [SegmentEntry];
+    if (!kept.some((other) => overlaps(other, first))) kept.push(...files);
+  }
+  return entries.filter((entry) => kept.includes(entry));
+}
+
+function rangeName(entry: SegmentEntry): string {
+  const { startOffset, endOffset } = entry;
+  return `${topicPartitionName(entry)} ${startOffset} ${endOffset} ${generationOf([entry])}`;
+}
+
+function generationOf([first]: readonly SegmentEntry[]): number {
+  return first?.rewrite?.generation ?? 0;
+}
+
+function overlaps(a: SegmentEntry, b: SegmentEntry): boolean {
+  return (
+    a.topic === b.topic &&
+    a.partition === b.partition &&
+    a.startOffset < b.endOffset &&
+    b.startOffset < a.endOffset
+  );
+}
+
 function byPartition(entries: readonly SegmentEntry[]): Map<string, SegmentEntry[]> {
   const partitions = new Map<string, SegmentEntry[]>();
   for (const entry of entries) {
     const name = topicPartitionName(entry);
     const before = partitions.get(name)?.at(-1);
-    if (before !== undefined && before.endOffset > entry.startOffset) {
+    const isNext = before === undefined || before.endOffset <= entry.startOffset;
+    if (!isNext && !isSameRange(before, entry)) {
       throw new FreshetError('STORE_CORRUPT', `segments ${before.file} and ${entry.file} overlap`, {
         where: { topic: entry.topic, partition: entry.partition, offset: entry.startOffset },
       });

@@ -2,10 +2,11 @@ import { listEntries, liveFiles, type SegmentEntry, type SegmentStore } from '..
 import { type StateStore, statePartitions } from '../state/index.ts';
 import { channels } from '../telemetry/index.ts';
 import { readPositions } from './partition-checkpoint.ts';
+import { retiredFiles } from './swap-segments.ts';
 
 /**
  * Step 3 of a start, once, before a partition is opened: deletes the files that a crash left among
- * the segments, and answers with their names.
+ * the segments, and answers with their names. Files that were replaced stay for their grace.
  * @throws FreshetError STORE_LOST when there are segments and the store has never read a partition:
  * then nothing is deleted
  */
@@ -14,11 +15,13 @@ export async function recoverSegments(
   segments: SegmentStore,
 ): Promise<string[]> {
   const entries: SegmentEntry[] = [];
+  const retired = await retiredFiles(state.kv);
   for (const sourceId of new Set((await statePartitions(state.kv)).map((p) => p.sourceId))) {
     entries.push(...(await listEntries(state.kv, sourceId)));
   }
   // A cut writes its intent before its file: a store without any position has made none of them.
-  const files = await segments.sweep(liveFiles(entries), {
+  const kept = new Set([...liveFiles(entries), ...retired.map(({ file }) => file)]);
+  const files = await segments.sweep(kept, {
     storeIsNew: !(await hasPositions(state)),
   });
   if (files.length > 0) channels.swept.publish({ files });

@@ -26,6 +26,9 @@ export function logEngine(
     on(channels.idle, (event) =>
       log.info(event, event.idle ? 'partition idle' : 'partition active'),
     ),
+    on(channels.compacted, (event) => log.info(event, 'segments compacted')),
+    on(channels.dropped, (event) => log.info(event, 'history dropped by retention')),
+    on(channels.maintenanceFailed, (event) => log.error(event, 'history was not maintained')),
     on(channels.swept, (event) => log.info(event, 'files of an interrupted cut removed')),
     on(channels.gap, (event) => log.warn(event, 'records were removed before they were read')),
     on(channels.retry, (event) => log.warn(event, 'trying again')),

@@ -3,6 +3,7 @@ import { catalogueCommands } from './commands/catalogue.ts';
 import { deadLetterCommands } from './commands/dead-letters.ts';
 import { devCommands } from './commands/dev.ts';
 import { engineCommands } from './commands/engine.ts';
+import { historyCommands } from './commands/history.ts';
 import { inspectCommands } from './commands/inspect.ts';
 import { loadCommands } from './commands/load.ts';
 import { readCommands } from './commands/read.ts';
@@ -23,6 +24,7 @@ const COMMANDS: readonly ((program: Command, bind: Bind) => void)[] = [
   replayCommands,
   verifyCommands,
   inspectCommands,
+  historyCommands,
   deadLetterCommands,
   devCommands,
 ];

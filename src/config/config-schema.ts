@@ -2,6 +2,11 @@ import { z } from 'zod';
 import {
   BATCH_BYTES_MAX,
   BATCH_RECORDS_MAX,
+  COMPACTED_FILE_BYTES_TARGET,
+  COMPACTED_RANGE_BYTES_MAX,
+  COMPACTION_EVERY_MS,
+  COMPACTION_FAN_IN,
+  RETIRED_GRACE_MS,
   ROW_BYTES_MAX,
   SEGMENT_AGE_MS_MAX,
   SEGMENT_BYTES_MAX,
@@ -19,6 +24,9 @@ const SERVER_REQUEST_MS_MAX = 30_000;
 
 const path = z.string().min(1);
 const count = z.int().min(1);
+const duration = z
+  .string()
+  .regex(/^\d+(\.\d+)?(ms|s|m|h|d|w)$/, 'must be a duration such as 12h, 30d or 52w');
 const passedThrough = z.record(z.string(), z.unknown());
 
 /** A topic, a group or a client, as Kafka names them. */
@@ -48,6 +56,20 @@ const kafkaLog = z.strictObject({
     .nullable()
     .default(null),
 });
+
+const compaction = z.strictObject({
+  auto: z.boolean().default(true),
+  everyMs: count.default(COMPACTION_EVERY_MS),
+  fanIn: z.int().min(2).default(COMPACTION_FAN_IN),
+  fileBytesTarget: count.default(COMPACTED_FILE_BYTES_TARGET),
+  rangeBytesMax: count.default(COMPACTED_RANGE_BYTES_MAX),
+  graceMs: z.int().min(0).default(RETIRED_GRACE_MS),
+});
+
+/** Of a view; at least one of the two. */
+const retention = z
+  .strictObject({ age: duration.optional(), bytes: count.optional() })
+  .refine(({ age, bytes }) => age !== undefined || bytes !== undefined, 'must have age or bytes');
 
 const apiKey = z.strictObject({
   name: z.string().min(1).max(64),
@@ -93,6 +115,8 @@ export const CONFIG_SCHEMA = z.strictObject({
         .min(64 * 1024 * 1024)
         .default(OFFLINE_MEMORY_BYTES_MAX),
       threads: count.default(OFFLINE_THREADS),
+      compaction: compaction.prefault({}),
+      retention: z.record(z.string(), retention).default({}),
     })
     .prefault({}),
   engine: z

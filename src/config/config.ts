@@ -62,6 +62,31 @@ export interface OfflineStoreConfig {
   /** What joins and compaction may hold before they spill to disk. */
   readonly memoryBytesMax: number;
   readonly threads: number;
+  readonly compaction: CompactionConfig;
+  /**
+   * By view, how much history it needs. Segments of a source are kept for as long as one of its views
+   * needs them; a view that is not named needs all.
+   */
+  readonly retention: Readonly<Record<string, RetentionConfig>>;
+}
+
+/** How small segments become few and large ones. */
+export interface CompactionConfig {
+  /** Whether a running engine compacts by itself. */
+  readonly auto: boolean;
+  readonly everyMs: number;
+  /** So many ranges of one size class become one. */
+  readonly fanIn: number;
+  readonly fileBytesTarget: number;
+  readonly rangeBytesMax: number;
+  /** How long files that were replaced stay, for readers that began before. */
+  readonly graceMs: number;
+}
+
+export interface RetentionConfig {
+  /** Behind the newest event time of the source. */
+  readonly age?: string | undefined;
+  readonly bytes?: number | undefined;
 }
 
 export interface EngineConfig {

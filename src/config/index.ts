@@ -9,6 +9,7 @@ export {
   type KvBinding,
   loadConfig,
   type OfflineStoreConfig,
+  type RetentionConfig,
   type SchemaRegistryConfig,
   type ServerConfig,
 } from './config.ts';

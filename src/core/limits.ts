@@ -21,6 +21,21 @@ export const SEGMENT_BYTES_MAX = 64 * 1024 * 1024;
 /** Age at which a segment is cut, however small: how far history may lag behind the stream. */
 export const SEGMENT_AGE_MS_MAX = 60_000;
 
+/** Segments of one size class that become one. */
+export const COMPACTION_FAN_IN = 8;
+
+/** A compacted file is closed behind the day of event time that takes it to this size. */
+export const COMPACTED_FILE_BYTES_TARGET = 128 * 1024 * 1024;
+
+/** Ranges are merged up to this size: what one compaction sorts, reads and writes. */
+export const COMPACTED_RANGE_BYTES_MAX = 4 * 1024 * 1024 * 1024;
+
+/** How often a running engine looks at what there is to compact, to drop and to delete. */
+export const COMPACTION_EVERY_MS = 60_000;
+
+/** How long files that were replaced stay, for readers that began before. */
+export const RETIRED_GRACE_MS = 3_600_000;
+
 /** First and longest wait between attempts after a failure that trying again can mend. */
 export const RETRY_MS_MIN = 100;
 export const RETRY_MS_MAX = 30_000;

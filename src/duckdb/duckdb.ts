@@ -52,6 +52,8 @@ export interface DuckdbConnection extends AsyncDisposable {
   stream(sql: string, parameters?: readonly SqlParameter[]): AsyncIterable<ColumnChunk>;
   /** Feeds a table whose columns have the SQL types of `types`, in order. */
   appender(table: string, types: readonly FieldType[]): Promise<ColumnAppender>;
+  /** Whether it is closed, or its database is. */
+  readonly isClosed: boolean;
   /** Idempotent. */
   close(): Promise<void>;
 }
@@ -125,6 +127,10 @@ class Connection implements DuckdbConnection {
   async appender(table: string, types: readonly FieldType[]): Promise<ColumnAppender> {
     this.#requireIdle();
     return createColumnAppender(await guarded(this.connection.createAppender(table)), types);
+  }
+
+  get isClosed(): boolean {
+    return this.#closed;
   }
 
   async close(): Promise<void> {

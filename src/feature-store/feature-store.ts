@@ -53,6 +53,7 @@ import { planWindows, type ReadCost, readCosts } from '../window/index.ts';
 import { applyPorts } from './apply-ports.ts';
 import { DeadLetters } from './dead-letters.ts';
 import { type EntityHistory, type EntityHistoryOptions, entityHistory } from './entity-history.ts';
+import { History } from './history.ts';
 import {
   type MaterializeRange,
   type MaterializeUntil,
@@ -320,6 +321,11 @@ export class FeatureStore implements AsyncDisposable {
     return new DeadLetters(this.#resources);
   }
 
+  /** Compaction, retention, and what they leave behind. */
+  get history(): History {
+    return new History(this.#resources, this.#catalog);
+  }
+
   /** Where every source stands. */
   async status(): Promise<SourceStatus[]> {
     const stored = await storedStatus(this.#resources, this.#catalog);
@@ -392,6 +398,7 @@ export class FeatureStore implements AsyncDisposable {
       duckdb: await this.#resources.duckdb(),
       catalog: this.#catalog,
       clock: this.#resources.clock,
+      beginRead: () => this.#resources.reads.begin(),
       rowsOf: await this.#rowsOf(),
     });
   }

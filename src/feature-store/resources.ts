@@ -10,6 +10,7 @@ import { RegistryFile } from '../registry/index.ts';
 import { createSegmentStore, type SegmentStore } from '../segment/index.ts';
 import { openStateStore, type StateStore } from '../state/index.ts';
 import { openLog, openSchemaRegistry } from './open-connectors.ts';
+import { OpenReads } from './open-reads.ts';
 
 /**
  * What a feature store has open. Each resource is opened when it is first asked for and closed with
@@ -19,16 +20,19 @@ export class Resources {
   readonly config: Config;
   readonly clock: Clock;
   readonly registry: RegistryFile;
+  readonly reads: OpenReads;
   readonly #open = new Map<string, Promise<unknown>>();
   readonly #closers: (() => Promise<void>)[] = [];
   readonly #lender: Resources | null;
   #closed = false;
+  #turn: Promise<unknown> = Promise.resolve();
 
   /** With a lender, its log and its schemas are used; the stores are beside its live ones. */
   constructor(config: Config, clock: Clock, lender: Resources | null = null) {
     this.config = config;
     this.clock = clock;
     this.#lender = lender;
+    this.reads = new OpenReads(clock);
     const { project } = config;
     this.registry = new RegistryFile({ path: config.registry.path, project, clock });
   }
@@ -100,6 +104,13 @@ export class Resources {
         openStateStore(await openKvStore({ path, binding: 'memory' }));
       return this.#once('state-empty', empty, closeIt);
     }
+  }
+
+  /** One at a time: work that puts files in the place of others, or deletes files that nothing names. */
+  alone<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#turn.then(work);
+    this.#turn = result.catch(() => undefined);
+    return result;
   }
 
   /** Idempotent. */

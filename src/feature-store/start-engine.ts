@@ -5,6 +5,7 @@ import { FreshetError } from '../errors.ts';
 import { Materializer } from '../pipeline/index.ts';
 import { planApply, whileMaterializing } from '../registry/index.ts';
 import { type BuildProgress, buildViews, viewsToBuild } from './build-views.ts';
+import { maintainHistory } from './maintain-history.ts';
 import { openTask, sourcesByTopic } from './open-task.ts';
 import type { Resources } from './resources.ts';
 
@@ -58,6 +59,7 @@ export async function startEngine(
       skipGap: options.skipGap ?? false,
       batchRecordsMax: settings.batchRecordsMax,
       batchBytesMax: settings.batchBytesMax,
+      alwaysBeside: (_, signal) => maintainHistory(resources, catalog, signal),
       beside: (engine, signal) =>
         buildViews({
           resources,
@@ -90,7 +92,7 @@ async function requireSchemaRegistry(
 async function recover(resources: Resources, rebuild: boolean): Promise<void> {
   const [state, segments] = [await resources.state(), await resources.segments()];
   try {
-    await recoverSegments(state, segments);
+    await resources.alone(() => recoverSegments(state, segments));
   } catch (thrown) {
     const isLost = thrown instanceof FreshetError && thrown.code === 'STORE_LOST';
     if (!isLost || !rebuild) throw thrown;

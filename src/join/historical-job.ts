@@ -29,6 +29,7 @@ export interface JobOptions {
   readonly catalog: Catalog;
   readonly rowsOf: RowsOf;
   readonly clock: Clock;
+  readonly beginRead?: () => () => void;
 }
 
 /** Loads the labels and plans one request; its tables have names that begin with `prefix`. */
@@ -40,6 +41,29 @@ export async function prepareJob(
   requireRowsOrRange(request);
   const rules = rulesOf(request);
   const features = planFeatures(options.catalog, request);
+  const endRead = options.beginRead?.() ?? (() => {});
+  try {
+    return await planJob(options, request, prefix, { rules, features, endRead });
+  } catch (thrown) {
+    endRead();
+    throw thrown;
+  }
+}
+
+async function planJob(
+  options: JobOptions,
+  request: AnyHistoricalRequest,
+  prefix: string,
+  {
+    rules,
+    features,
+    endRead,
+  }: {
+    readonly rules: JoinRules;
+    readonly features: FeaturePlan;
+    readonly endRead: () => void;
+  },
+): Promise<HistoricalJob> {
   const relations = await relationsOf(features, options.rowsOf);
   const connection = await options.duckdb.connect();
   try {
@@ -57,7 +81,8 @@ export async function prepareJob(
     );
     const strategy = request.joinStrategy ?? null;
     const plan = await gatherPlan(connection, labels, reads, rules, strategy);
-    return new Job(options.duckdb, connection, { prefix, features, labels, reads, plan });
+    const prepared = { prefix, features, labels, reads, plan };
+    return new Job(options.duckdb, connection, prepared, endRead);
   } catch (thrown) {
     await dropTables(connection, [`${prefix}_labels`]);
     await connection.close();
@@ -123,10 +148,17 @@ class Job implements HistoricalJob {
   readonly #duckdb: Duckdb;
   readonly #connection: DuckdbConnection;
   readonly #prepared: Prepared;
+  readonly #endRead: () => void;
   #joined: Promise<string> | null = null;
   #closed = false;
 
-  constructor(duckdb: Duckdb, connection: DuckdbConnection, prepared: Prepared) {
+  constructor(
+    duckdb: Duckdb,
+    connection: DuckdbConnection,
+    prepared: Prepared,
+    endRead: () => void,
+  ) {
+    this.#endRead = endRead;
     this.#duckdb = duckdb;
     this.#connection = connection;
     this.#prepared = prepared;
@@ -142,7 +174,11 @@ class Job implements HistoricalJob {
     if (this.#closed) {
       throw new FreshetError('STORE_CLOSED', 'these historical features are closed');
     }
-    this.#joined ??= this.#join();
+    // The answer is in tables then: no file is looked at any more.
+    this.#joined ??= this.#join().then((sql) => {
+      this.#endRead();
+      return sql;
+    });
     return this.#joined;
   }
 
@@ -151,6 +187,8 @@ class Job implements HistoricalJob {
     this.#closed = true;
     // A failed join has told its caller; here it only has to be over.
     await this.#joined?.catch(() => {});
+    this.#endRead();
+    if (this.#connection.isClosed) return; // with its database, and the tables are gone, too
     await dropTables(this.#connection, [this.#prepared.labels.table, ...this.#resultTables()]);
     await this.#connection.close();
   }

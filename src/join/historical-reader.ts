@@ -20,6 +20,8 @@ export interface HistoricalReaderOptions {
   readonly rowsOf: RowsOf;
   /** «Now», where a range of time has no end. */
   readonly clock: Clock;
+  /** Called when a request begins to look at files; what it answers with, when it needs them no more. */
+  readonly beginRead?: () => () => void;
   /** Default: the disk. */
   readonly fs?: FileSystem;
 }

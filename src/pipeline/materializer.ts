@@ -43,8 +43,12 @@ export interface MaterializerOptions {
   /** Value bytes a partition and poll. Default 16 MiB. */
   readonly batchBytesMax?: number;
   /** Work that goes on beside the stream: its failure stops the engine, and a stop aborts it. */
-  readonly beside?: (engine: Materializer, signal: AbortSignal) => Promise<void>;
+  readonly beside?: BesideWork;
+  /** The same, for as long as the engine runs: nobody waits for it to catch up. */
+  readonly alwaysBeside?: BesideWork;
 }
+
+export type BesideWork = (engine: Materializer, signal: AbortSignal) => Promise<void>;
 
 /** Where one partition stands; times in microseconds. */
 export interface PartitionStatus extends TopicPartition {
@@ -174,7 +178,13 @@ export class Materializer {
   }
 
   async #run(reader: LogReader): Promise<void> {
-    const beside = this.#runBeside();
+    const { beside: first, alwaysBeside } = this.#options;
+    const beside = Promise.all([
+      this.#runBeside(first).then(() => {
+        this.#besideIsDone = true;
+      }),
+      this.#runBeside(alwaysBeside),
+    ]);
     beside.catch(() => {}); // awaited below, when the stream has stopped
     try {
       await this.#readOn(reader);
@@ -187,10 +197,9 @@ export class Materializer {
     }
   }
 
-  async #runBeside(): Promise<void> {
+  async #runBeside(work: BesideWork | undefined): Promise<void> {
     try {
-      await this.#options.beside?.(this, this.#stopping.signal);
-      this.#besideIsDone = true;
+      await work?.(this, this.#stopping.signal);
     } catch (thrown) {
       this.#stopping.abort();
       throw thrown;

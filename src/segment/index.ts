@@ -1,4 +1,10 @@
 export {
+  type CompactionPolicy,
+  type CompactionRun,
+  planCompaction,
+  planWholeCompaction,
+} from './compaction-plan.ts';
+export {
   inspectParquet,
   type ParquetColumn,
   type ParquetDescription,
@@ -7,6 +13,7 @@ export {
 export {
   decodeEntry,
   encodeEntry,
+  isSameRange,
   listEntries,
   liveFiles,
   putEntry,
@@ -14,6 +21,7 @@ export {
 } from './manifest.ts';
 export { nodeFileSystem } from './node-fs.ts';
 export { type ParquetRelation, parquetRelation } from './parquet-relation.ts';
+export type { RewriteOptions } from './rewrite-segments.ts';
 export type { SegmentColumn, SegmentCut, SegmentEntry } from './segment-entry.ts';
 export { schemaFingerprint } from './segment-layout.ts';
 export { segmentRelation } from './segment-relation.ts';

@@ -4,17 +4,19 @@
  *
  * ```
  * key   := numberedKey(sourceId, partition, SPACE.segment, startOffset)     state/key-schema.ts
+ *          followed by the part u16 where a range has several files and this is not the first
  * value := version u8 (1) | JSON, UTF-8, fields in the order of SegmentEntry
  * ```
  *
- * Entries of a partition do not overlap. A cut without rows has an entry too: its `file` is null.
+ * Ranges of a partition do not overlap; a range that was compacted has an entry for each of its
+ * files. A cut without rows has an entry too: its `file` is null.
  * Golden bytes: `test/golden/manifest.test.ts`.
  */
 
 import { FreshetError } from '../errors.ts';
 import type { KvBatch, KvReader } from '../kv/index.ts';
 import { numberedKey, prefixRange, SPACE, stateKey, statePartitions } from '../state/index.ts';
-import type { SegmentEntry } from './segment-entry.ts';
+import type { SegmentEntry, SegmentRewrite } from './segment-entry.ts';
 
 const VERSION = 1;
 
@@ -93,16 +95,34 @@ function inOrder(entry: SegmentEntry): SegmentEntry {
     contentHash: entry.contentHash,
     columns: entry.columns.map(({ name, type }) => ({ name, type })),
     createdAtMs: entry.createdAtMs,
+    ...(entry.rewrite && { rewrite: rewriteInOrder(entry.rewrite) }),
   };
 }
 
+function rewriteInOrder({ generation, part, parts }: SegmentRewrite): SegmentRewrite {
+  return { generation, part, parts };
+}
+
 function entryKey(sourceId: number, entry: SegmentEntry): Uint8Array {
-  return numberedKey(sourceId, entry.partition, SPACE.segment, entry.startOffset);
+  const { partition, startOffset, rewrite } = entry;
+  const key = numberedKey(sourceId, partition, SPACE.segment, startOffset);
+  const part = rewrite?.part ?? 0;
+  return part === 0 ? key : Buffer.concat([key, Uint8Array.of(part >> 8, part & 0xff)]);
+}
+
+/** Files of one range lie beside one another, by event time. */
+export function isSameRange(a: SegmentEntry, b: SegmentEntry): boolean {
+  return (
+    a.partition === b.partition &&
+    a.startOffset === b.startOffset &&
+    a.endOffset === b.endOffset &&
+    a.rewrite?.generation === b.rewrite?.generation
+  );
 }
 
 function requireNoOverlap(before: SegmentEntry | undefined, entry: SegmentEntry): void {
   if (before === undefined || before.partition !== entry.partition) return;
-  if (before.endOffset <= entry.startOffset) return;
+  if (before.endOffset <= entry.startOffset || isSameRange(before, entry)) return;
   throw new FreshetError(
     'STORE_CORRUPT',
     `manifest entries overlap: one ends at ${before.endOffset}, the next starts at ${entry.startOffset}`,

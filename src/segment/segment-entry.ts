@@ -25,6 +25,17 @@ export interface SegmentEntry {
   readonly contentHash: string;
   readonly columns: readonly SegmentColumn[];
   readonly createdAtMs: number;
+  /** Only of a file that was made of others. */
+  readonly rewrite?: SegmentRewrite;
+}
+
+/** Which of the files that took the place of a range's earlier ones this is. */
+export interface SegmentRewrite {
+  /** One above that of any file it was made of; files of a cut have 0. */
+  readonly generation: number;
+  /** From 0, by event time; `parts` files have the rows of the range. */
+  readonly part: number;
+  readonly parts: number;
 }
 
 export interface SegmentColumn {

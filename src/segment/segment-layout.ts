@@ -2,7 +2,7 @@
  * The columns and the name of a segment file, version 1.
  *
  * ```
- * file     := <topic>/<topic>-<partition>-<startOffset>-<endOffset>-<fingerprint>.parquet
+ * file     := <topic>/<topic>-<partition>-<startOffset>-<endOffset>-<fingerprint>[-g<generation>-<part>].parquet
  * columns  := one per field of the source, in order, with the SQL type of its field type
  *             _partition INTEGER | _offset BIGINT | _arrival TIMESTAMP | _late BIGINT
  * order    := key fields of the source, timestamp field, _offset
@@ -20,7 +20,7 @@ import { canonicalJson } from '../core/coerce.ts';
 import type { FieldType } from '../core/field-type.ts';
 import type { TopicSource } from '../definition/index.ts';
 import { quoteIdentifier } from '../duckdb/index.ts';
-import type { SegmentColumn, SegmentCut, SegmentEntry } from './segment-entry.ts';
+import type { SegmentColumn, SegmentCut, SegmentEntry, SegmentRewrite } from './segment-entry.ts';
 
 export const SEGMENT_FORMAT = 1;
 export const TEMPORARY_SUFFIX = '.tmp';
@@ -55,22 +55,30 @@ export function segmentFile(
   partition: number,
   cut: SegmentCut,
   fingerprint: string,
+  rewrite?: SegmentRewrite,
 ): string {
   const { startOffset, endOffset } = cut;
-  return `${topic}/${topic}-${partition}-${startOffset}-${endOffset}-${fingerprint}.parquet`;
+  const suffix = rewrite === undefined ? '' : `-g${rewrite.generation}-${rewrite.part}`;
+  return `${topic}/${topic}-${partition}-${startOffset}-${endOffset}-${fingerprint}${suffix}.parquet`;
 }
 
 /** Whether a name in the folder of a topic is one of ours: a segment, or one being written. */
 export function isSegmentName(topic: string, name: string): boolean {
   return (
     name.startsWith(`${topic}-`) &&
-    /^\d+-\d+-\d+-[0-9a-f]{16}\.parquet(\.tmp)?$/.test(name.slice(topic.length + 1))
+    /^\d+-\d+-\d+-[0-9a-f]{16}(-g\d+-\d+)?\.parquet(\.tmp)?$/.test(name.slice(topic.length + 1))
   );
 }
 
 /** Rows of one entity lie together, oldest first: readers skip row groups by their statistics. */
-export function sortClause(source: TopicSource): string {
-  const names = [...new Set([...source.keyFields, source.timestampField]), '_offset'];
+export function sortClause(
+  source: TopicSource,
+  columns: readonly SegmentColumn[] = fieldColumns(source),
+): string {
+  const { keyFields, timestampField } = source;
+  const present = new Set(columns.map(({ name }) => name));
+  const wanted = [...new Set([...keyFields, timestampField])].filter((name) => present.has(name));
+  const names = [...wanted, '_offset'];
   return `ORDER BY ${names.map(quoteIdentifier).join(', ')}`;
 }
 

@@ -8,7 +8,7 @@ import { didYouMean } from '../core/nearest.ts';
 import type { TopicSource } from '../definition/index.ts';
 import { fieldTypeToSql, quoteIdentifier, quoteLiteral } from '../duckdb/index.ts';
 import { FreshetError } from '../errors.ts';
-import type { SegmentEntry } from './segment-entry.ts';
+import type { SegmentColumn, SegmentEntry } from './segment-entry.ts';
 import { fieldColumns, SYSTEM_COLUMNS } from './segment-layout.ts';
 
 /**
@@ -26,6 +26,16 @@ export function segmentRelation(
   const groups = groupByFingerprint(entries.filter((entry) => entry.file !== null));
   if (groups.length === 0) return emptyRelation(wanted);
   return groups.map((group) => groupRelation(directory, group, wanted)).join(' UNION ALL ');
+}
+
+/** Rows of files that all have these columns, as they are stored. */
+export function filesRelation(
+  directory: string,
+  entries: readonly SegmentEntry[],
+  columns: readonly SegmentColumn[],
+): string {
+  const names = columns.map(({ name }) => quoteIdentifier(name));
+  return `SELECT ${names.join(', ')} FROM ${readParquet(directory, entries)}`;
 }
 
 interface Wanted {
@@ -80,8 +90,14 @@ function groupRelation(
       ? name
       : `CAST(${name} AS ${fieldTypeToSql(column.type)}) AS ${name}`;
   });
-  const files = group.map((entry) => quoteLiteral(join(directory, entry.file as string)));
-  return `SELECT ${projections.join(', ')} FROM read_parquet([${files.join(', ')}])`;
+  return `SELECT ${projections.join(', ')} FROM ${readParquet(directory, group)}`;
+}
+
+function readParquet(directory: string, entries: readonly SegmentEntry[]): string {
+  const files = entries.flatMap(({ file }) =>
+    file === null ? [] : quoteLiteral(join(directory, file)),
+  );
+  return `read_parquet([${files.join(', ')}])`;
 }
 
 function nullColumn({ name, type }: Wanted): string {

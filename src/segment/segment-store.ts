@@ -11,6 +11,7 @@ import { FreshetError } from '../errors.ts';
 import { toDiskError } from './disk-error.ts';
 import { nodeFileSystem } from './node-fs.ts';
 import { readEntries } from './read-entries.ts';
+import { type RewriteOptions, rewriteSegments } from './rewrite-segments.ts';
 import type { SegmentEntry } from './segment-entry.ts';
 import { isSegmentName, TEMPORARY_SUFFIX } from './segment-layout.ts';
 import { segmentRelation } from './segment-relation.ts';
@@ -34,6 +35,10 @@ export interface SegmentStore {
    * @throws FreshetError SEGMENT_CORRUPT saying what differs
    */
   verify(entry: SegmentEntry): Promise<void>;
+  /** `rewriteSegments` with the files of this store. */
+  rewrite(options: RewriteOptions): Promise<SegmentEntry[]>;
+  /** Deletes files by their names in the manifest; one that is not there is no failure. */
+  remove(files: readonly string[]): Promise<void>;
   /** `segmentRelation` with the files of this store. */
   relation(
     entries: readonly SegmentEntry[],
@@ -70,6 +75,10 @@ export function createSegmentStore(options: SegmentStoreOptions): SegmentStore {
       const files = await segmentFiles(fs, directory);
       const whole = files.filter((file) => !file.endsWith(TEMPORARY_SUFFIX));
       return readEntries({ directory, duckdb, fs, clock }, whole);
+    },
+    rewrite: (rewriting) => rewriteSegments({ directory, duckdb, fs, clock }, rewriting),
+    remove: async (files) => {
+      for (const file of files) await fs.remove(join(directory, file));
     },
     verify: (entry) => verifySegment(duckdb, directory, entry),
     relation: (entries, source, columns) => segmentRelation(directory, entries, source, columns),

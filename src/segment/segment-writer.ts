@@ -1,16 +1,7 @@
 /**
  * Writes the rows of one topic partition to Parquet, one file a cut. Rows wait in a DuckDB table
- * until the cut.
- *
- * Publishing a cut:
- *   1. sort the rows into a file with a temporary name (DuckDB's COPY is neither atomic nor durable)
- *   2. fsync the file
- *   3. rename it to its own name
- *   4. fsync the folder
- * A failure at any step leaves the rows in the writer and the temporary file removed; trying again
- * writes the same file. The file counts once the manifest names it.
+ * until the cut. A failure leaves them in the writer; trying again writes the same file.
  */
-import { dirname, join } from 'node:path';
 import { assert } from '../core/assert.ts';
 import { canonicalJson } from '../core/coerce.ts';
 import { elementType, type FieldType } from '../core/field-type.ts';
@@ -22,21 +13,17 @@ import {
   type DuckdbConnection,
   fieldTypeToSql,
   quoteIdentifier,
-  quoteLiteral,
 } from '../duckdb/index.ts';
 import { ContentHash } from './content-hash.ts';
-import { toDiskError } from './disk-error.ts';
+import { publishSegment } from './publish-segment.ts';
 import type { SegmentColumn, SegmentCut, SegmentEntry } from './segment-entry.ts';
 import {
   fieldColumns,
-  footerText,
-  SEGMENT_FORMAT,
   SYSTEM_COLUMNS,
   schemaFingerprint,
   segmentFile,
   sortClause,
   storedType,
-  TEMPORARY_SUFFIX,
 } from './segment-layout.ts';
 import type { SegmentStoreOptions } from './segment-store.ts';
 
@@ -60,9 +47,6 @@ export interface SegmentWriter {
 }
 
 const TABLE = 'rows';
-
-/** Rows of a row group: DuckDB's own default, and what its readers hand to one thread. */
-const ROW_GROUP_ROWS = 122_880;
 
 /**
  * DuckDB keeps 16 bytes beside the content of a string or an array; hashing counts 4 of them, its
@@ -131,7 +115,12 @@ class DuckdbSegmentWriter implements SegmentWriter {
     if (buffer === null || entry.file === null) return entry;
     buffer.summary.requireWithin(cut);
     buffer.appender.flush();
-    const bytes = await this.#publish(buffer, entry, join(this.#options.directory, entry.file));
+    const { directory, fs } = this.#options;
+    const bytes = await publishSegment(
+      { connection: buffer.connection, directory, fs },
+      `SELECT * FROM ${TABLE} ${sortClause(this.#source, this.#fields)}`,
+      entry,
+    );
     await this.discard();
     return { ...entry, bytes };
   }
@@ -142,36 +131,6 @@ class DuckdbSegmentWriter implements SegmentWriter {
     this.#buffer = null;
     // The table is temporary: it goes with its connection.
     await buffer?.connection.close();
-  }
-
-  async #publish(buffer: RowBuffer, entry: SegmentEntry, file: string): Promise<number> {
-    const { fs } = this.#options;
-    const temporary = `${file}${TEMPORARY_SUFFIX}`;
-    try {
-      await fs.makeDirectory(dirname(file));
-      await buffer.connection.run(this.#copyStatement(entry, temporary)); // 1
-      const bytes = await fs.sizeBytes(temporary);
-      await fs.syncFile(temporary); // 2
-      await fs.rename(temporary, file); // 3
-      await fs.syncDirectory(dirname(file)); // 4
-      return bytes;
-    } catch (thrown) {
-      // What cannot be removed now is swept at the next start; the first failure is the one to tell.
-      await fs.remove(temporary).catch(() => undefined);
-      throw toDiskError(thrown, file);
-    }
-  }
-
-  #copyStatement(entry: SegmentEntry, file: string): string {
-    const metadata = [
-      `'freshet.format': ${quoteLiteral(String(SEGMENT_FORMAT))}`,
-      `'freshet.segment': ${quoteLiteral(footerText(entry))}`,
-    ];
-    return (
-      `COPY (SELECT * FROM ${TABLE} ${sortClause(this.#source)}) TO ${quoteLiteral(file)} ` +
-      `(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE ${ROW_GROUP_ROWS}, ` +
-      `USE_TMP_FILE false, KV_METADATA {${metadata.join(', ')}})`
-    );
   }
 
   #describe(cut: SegmentCut): SegmentEntry {

@@ -2,6 +2,7 @@ import { type Column, type RowBatch, rowLayout } from '../core/row-batch.ts';
 import { NO_CREATED_TIME_US } from '../core/row-order.ts';
 import type { TopicSource } from '../definition/index.ts';
 import type { DuckdbConnection } from '../duckdb/index.ts';
+import { isSameRange } from './manifest.ts';
 import type { SegmentEntry } from './segment-entry.ts';
 import { segmentRelation } from './segment-relation.ts';
 import { typedColumn } from './typed-column.ts';
@@ -13,7 +14,7 @@ export interface SegmentRows {
   readonly lateByUs: Float64Array;
 }
 
-/** The rows of one partition's segments in offset order, segment by segment. */
+/** The rows of one partition's segments in offset order, range by range. */
 export async function* streamSegments(
   duckdb: DuckdbConnection,
   directory: string,
@@ -21,9 +22,8 @@ export async function* streamSegments(
   source: TopicSource,
 ): AsyncGenerator<SegmentRows> {
   const layout = rowLayout(source.schema);
-  for (const entry of entries) {
-    if (entry.file === null) continue;
-    const relation = segmentRelation(directory, [entry], source);
+  for (const files of byRange(entries)) {
+    const relation = segmentRelation(directory, files, source);
     const sql =
       'SELECT * REPLACE (_offset::DOUBLE AS _offset, _late::DOUBLE AS _late) ' +
       `FROM (${relation}) ORDER BY _offset`;
@@ -50,6 +50,18 @@ export async function* streamSegments(
       yield { rows, lateByUs: numbers('_late') };
     }
   }
+}
+
+/** Files of one range hold its offsets interleaved. */
+function byRange(entries: readonly SegmentEntry[]): SegmentEntry[][] {
+  const ranges: SegmentEntry[][] = [];
+  for (const entry of entries) {
+    if (entry.file === null) continue;
+    const range = ranges.at(-1);
+    if (range?.[0] !== undefined && isSameRange(range[0], entry)) range.push(entry);
+    else ranges.push([entry]);
+  }
+  return ranges;
 }
 
 function createdTimes(

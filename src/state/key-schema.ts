@@ -6,8 +6,9 @@
  *   CURSOR   0x01   rest = (empty)                      positions of the partition
  *   OUTBOX   0x02   rest = sequence u64                 records still to be appended to a topic
  *   BACKFILL 0x03   rest = viewId u16                   what of a view was materialized from Parquet
- *   SEGMENT  0x04   rest = startOffset u64              manifest entries
+ *   SEGMENT  0x04   rest = startOffset u64 [| part u16] manifest entries
  *   GAP      0x05   rest = fromOffset u64 | of u8       ranges that retention removed unread
+ *   RETIRED  0x06   rest = file name UTF-8              segment files that no entry names any more
  *   ROW      0x10   rest = viewId u16 | entity key      the newest row of an entity
  *   HEAD     0x11   rest = viewId u16 | entity key      times of a windowed view's rows of an entity
  *   TILES    0x12   rest = viewId u16 | group u8 | block i64, sign bit flipped | entity key
@@ -30,6 +31,7 @@ export const SPACE = {
   backfill: 0x03,
   segment: 0x04,
   gap: 0x05,
+  retired: 0x06,
   row: 0x10,
   head: 0x11,
   tiles: 0x12,

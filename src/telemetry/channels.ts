@@ -53,6 +53,29 @@ export interface GapEvent {
   readonly toOffset: number;
 }
 
+export interface RewriteEvent {
+  readonly source: string;
+  readonly filesBefore: number;
+  readonly filesAfter: number;
+  readonly rows: number;
+  readonly bytes: number;
+  readonly durationMs: number;
+}
+
+export interface DropEvent {
+  readonly source: string;
+  readonly files: number;
+  readonly rows: number;
+  /** Rows before this event time are gone. */
+  readonly beforeUs: number;
+}
+
+export interface MaintenanceFailure {
+  readonly source: string;
+  readonly code: ErrorCode;
+  readonly reason: string;
+}
+
 export const channels = {
   batch: channel('freshet:batch') as Channel<unknown, BatchEvent>,
   segment: channel('freshet:segment') as Channel<unknown, SegmentEvent>,
@@ -61,5 +84,8 @@ export const channels = {
   revoked: channel('freshet:revoked') as Channel<unknown, AssignmentEvent>,
   idle: channel('freshet:idle') as Channel<unknown, IdleEvent>,
   swept: channel('freshet:swept') as Channel<unknown, SweepEvent>,
+  compacted: channel('freshet:compacted') as Channel<unknown, RewriteEvent>,
+  dropped: channel('freshet:dropped') as Channel<unknown, DropEvent>,
+  maintenanceFailed: channel('freshet:maintenance-failed') as Channel<unknown, MaintenanceFailure>,
   gap: channel('freshet:gap') as Channel<unknown, GapEvent>,
 };

@@ -43,7 +43,9 @@ describe('commands that Freshet itself names', () => {
 
   it('at the end of the quickstart, are understood', async () => {
     const program = await readFile(join(ROOT, 'examples/quickstart/main.ts'), 'utf8');
-    const lines = [...program.matchAll(/'npm run freshet -- ([^']+)'/g)].map((match) => match[1]);
+    const lines = [...program.matchAll(/(?:npm run freshet --|`\$\{freshet\}) ([^'`$]+)['`]/g)].map(
+      (match) => match[1],
+    );
     expect(lines.length).toBeGreaterThan(3);
     for (const line of lines) await expectUnderstood(`freshet ${line}`);
   });

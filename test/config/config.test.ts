@@ -41,6 +41,15 @@ describe('loadConfig', () => {
         segmentAgeMsMax: 60_000,
         memoryBytesMax: 536_870_912,
         threads: 2,
+        compaction: {
+          auto: true,
+          everyMs: 60_000,
+          fanIn: 8,
+          fileBytesTarget: 134_217_728,
+          rangeBytesMax: 4_294_967_296,
+          graceMs: 3_600_000,
+        },
+        retention: {},
       },
       engine: {
         group: 'flights-materializer',

@@ -108,6 +108,85 @@ export function segmentStoreContract(
       expect(rows.map((row) => row['_offset'])).toEqual([1n]);
     });
 
+    describe('a rewriting', () => {
+      const DAY_US = 86_400_000_000;
+      /** Three days, rows of two entities in each of three cuts. */
+      const cutRows = (cut: number): Row[] =>
+        Array.from({ length: 6 }, (_, i) => ({
+          user: i % 2 === 0 ? 'b' : 'a',
+          at: (i % 3) * DAY_US + cut * 1_000 + i,
+          amount: cut * 10 + i,
+        }));
+      const writeCuts = async (): Promise<SegmentEntry[]> => {
+        const entries: SegmentEntry[] = [];
+        for (const cut of [0, 1, 2]) {
+          const offsets = Array.from({ length: 6 }, (_, i) => cut * 6 + i);
+          entries.push(await write(cutRows(cut), offsets, [cut * 6, cut * 6 + 6]));
+        }
+        return entries;
+      };
+      const rewrite = (entries: readonly SegmentEntry[], more = {}): Promise<SegmentEntry[]> =>
+        store.rewrite({ entries, source: SOURCE, fileBytesTarget: 1e9, ...more });
+
+      it('makes one file of adjacent cuts, with the same rows, sorted as a cut is', async () => {
+        const entries = await writeCuts();
+        const before = await read(entries, place.duckdb);
+        const [whole, ...others] = await rewrite(entries);
+        expect(others).toEqual([]);
+        expect(whole).toMatchObject({
+          file: `clicks.v1/clicks.v1-2-0-18-${whole?.fingerprint}-g1-0.parquet`,
+          startOffset: 0,
+          endOffset: 18,
+          rowCount: 18,
+          minEventTimeUs: 0,
+          maxEventTimeUs: 2 * DAY_US + 2_005,
+          maxLateUs: 50,
+          rewrite: { generation: 1, part: 0, parts: 1 },
+        });
+        expect(await read([whole as SegmentEntry], place.duckdb)).toEqual(before);
+        const path = join(place.directory, whole?.file ?? '');
+        const stored = await place.duckdb.query(`SELECT "user", "at" FROM read_parquet('${path}')`);
+        const order = stored.map((row) => `${row['user']} ${String(row['at']).padStart(15, '0')}`);
+        expect(order).toEqual([...order].sort());
+        await store.verify(whole as SegmentEntry);
+      });
+
+      it('splits files by days of event time, as large as they are wanted', async () => {
+        const entries = await writeCuts();
+        const parts = await rewrite(entries, { fileBytesTarget: 1 });
+        expect(parts.map(({ rewrite: r, rowCount }) => [r?.part, r?.parts, rowCount])).toEqual([
+          [0, 3, 6],
+          [1, 3, 6],
+          [2, 3, 6],
+        ]);
+        expect(await read(parts, place.duckdb)).toEqual(await read(entries, place.duckdb));
+        for (const part of parts) await store.verify(part);
+        const [again] = await rewrite(parts);
+        expect(again?.rewrite).toEqual({ generation: 2, part: 0, parts: 1 });
+        expect(await read([again as SegmentEntry], place.duckdb)).toEqual(
+          await read(entries, place.duckdb),
+        );
+      });
+
+      it('leaves out the rows that are not to be kept, and has no file when none is left', async () => {
+        const entries = await writeCuts();
+        const kept = await rewrite(entries, { keepSql: `"user" <> 'a'` });
+        const rows = await read(kept, place.duckdb);
+        expect(rows).toHaveLength(9);
+        expect(new Set(rows.map((row) => row['user']))).toEqual(new Set(['b']));
+        const [nothing] = await rewrite(kept, { keepSql: 'false' });
+        expect(nothing).toMatchObject({ file: null, rowCount: 0, startOffset: 0, endOffset: 18 });
+        const [still] = await rewrite([nothing as SegmentEntry]);
+        expect(still).toMatchObject({ file: null, rewrite: { generation: 3 } });
+      });
+
+      it('is told by the footers when the manifest is lost', async () => {
+        const parts = await rewrite(await writeCuts(), { fileBytesTarget: 1 });
+        const found = (await store.readEntries()).filter((entry) => entry.rewrite !== undefined);
+        expect(found).toEqual(parts);
+      });
+    });
+
     it('starts empty again after a cut, and after a discard', async () => {
       const writer = store.writer(SOURCE, 0);
       const append = (offset: number): Promise<void> =>

@@ -165,6 +165,20 @@ export const sharedTests: readonly Shared[] = [
     because: 'a store is made again when an engine serves the same bytes from it',
   },
   {
+    test: 'test/feature-store/history.test.ts',
+    covers: [
+      'src/checkpoint/swap-segments.ts',
+      'src/feature-store/compact-history.ts',
+      'src/feature-store/retain-history.ts',
+    ],
+    because: 'files were replaced well when history is the same before, meanwhile and behind it',
+  },
+  {
+    test: 'test/contract/segment-store.ts',
+    covers: ['src/segment/rewrite-segments.ts'],
+    because: 'every segment store rewrites',
+  },
+  {
     test: 'test/feature-store/build-views.test.ts',
     covers: ['src/feature-store/view-build.ts', 'src/segment/stream-segments.ts'],
     because: 'rows of segments are read right when the state that they build is',

@@ -1,0 +1,98 @@
+import type { Command } from 'commander';
+import type {
+  CompactionProgress,
+  CompactionResult,
+  RetentionResult,
+} from '../../feature-store/index.ts';
+import { type Bind, type Context, list } from '../context.ts';
+import { type Cell, formatCount, type Output } from '../output.ts';
+
+/** `compact` and `retain`: segments as a whole. */
+export function historyCommands(program: Command, bind: Bind): void {
+  program
+    .command('compact')
+    .description('make small segments into few large ones; a running engine does so by itself')
+    .option('--all', 'merge all that one range can hold, whatever the sizes')
+    .option('--sources <names>', 'only these topic sources', list)
+    .addHelpText('after', '\nExamples:\n  $ freshet compact\n  $ freshet compact --all --json')
+    .action(bind(compact));
+  program
+    .command('retain')
+    .description('drop history that no view needs, by offlineStore.retention of freshet.yaml')
+    .option('--dry-run', 'say what would be dropped')
+    .option('--sources <names>', 'only these topic sources', list)
+    .addHelpText('after', '\nExamples:\n  $ freshet retain --dry-run\n  $ freshet retain')
+    .action(bind(retain));
+}
+
+interface SourcesOption {
+  readonly sources?: readonly string[];
+}
+
+async function compact(
+  { output, withStore, signal }: Context,
+  { all = false, sources }: SourcesOption & { readonly all?: boolean },
+): Promise<void> {
+  await withStore(async (store) => {
+    const bar = output.progress('compact', 0);
+    const onProgress = ({ rowsDone, rowsTotal }: CompactionProgress): void =>
+      bar.update(rowsDone, rowsTotal);
+    const named = sources?.map((name) => store.topicSource(name));
+    const results = await store.history
+      .compact({ all, signal, onProgress, ...(named && { sources: named }) })
+      .finally(() => bar.stop());
+    const reclaimed = await store.history.reclaim();
+    output.result({ sources: results, reclaimed }, () => '');
+    if (!output.json) printCompaction(output, results, reclaimed.length);
+  });
+}
+
+function printCompaction(
+  output: Output,
+  results: readonly CompactionResult[],
+  reclaimed: number,
+): void {
+  output.table(
+    results.map((r) => ({
+      source: r.source,
+      files: `${r.filesBefore} → ${r.filesAfter}`,
+      rows: r.rowsWritten,
+      read: r.bytesRead,
+      written: r.bytesWritten,
+      amplification: Number(r.writeAmplification.toFixed(2)),
+      'rows/s': perSecond(r),
+    })),
+    { empty: 'No view reads a topic.' },
+  );
+  const { dim } = output.style;
+  output.line();
+  output.line(
+    dim(`${formatCount(reclaimed)} replaced files deleted; others stay for their grace.`),
+  );
+}
+
+function perSecond({ rowsWritten, durationMs }: CompactionResult): Cell {
+  return rowsWritten === 0 ? null : Math.round((rowsWritten * 1_000) / Math.max(1, durationMs));
+}
+
+async function retain(
+  { output, withStore }: Context,
+  { dryRun = false, sources }: SourcesOption & { readonly dryRun?: boolean },
+): Promise<void> {
+  await withStore(async (store) => {
+    const named = sources?.map((name) => store.topicSource(name));
+    const results = await store.history.retain({ dryRun, ...(named && { sources: named }) });
+    output.table(results.map(retainedRow), { empty: 'No view reads a topic.' });
+  });
+}
+
+function retainedRow({
+  source,
+  files,
+  rows,
+  bytes,
+  beforeUs,
+}: RetentionResult): Record<string, Cell> {
+  const before = beforeUs === null ? null : new Date(beforeUs / 1_000).toISOString();
+  return { source, files, rows, bytes, 'rows before': before };
+}
