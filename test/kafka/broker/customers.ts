@@ -27,8 +27,6 @@ export function customerDefinitions(topic: string): readonly Definition[] {
     timestampField: 'changed_at',
     keyFields: ['customer_id'],
     partitions: 3,
-    // The snapshot and the changes of a table come from one clock, but by several partitions.
-    outOfOrderMs: 60_000,
   });
   const customer = entity({ name: 'customer', joinKeys: { customer_id: 'int64' } });
   const features = {
