@@ -22,7 +22,8 @@ export function runProgram(
       if (code === 0) resolve(Buffer.concat(output).toString());
       else reject(new Error(`${command} ended with ${code}: ${Buffer.concat(errors)}`));
     });
-    child.stdin.on('error', reject);
+    // One that ends before it has read everything has closed the pipe; how it ended tells the rest.
+    child.stdin.on('error', () => {});
     child.stdin.end(input);
   });
 }
