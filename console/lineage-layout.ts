@@ -25,6 +25,8 @@ export const BOX_WIDTH = 176;
 export const BOX_HEIGHT = 40;
 const COLUMN_GAP = 72;
 const ROW_GAP = 14;
+/** Of the lane that a line has past the boxes of a column between its ends. */
+const LANE_HEIGHT = 8;
 const MARGIN = 2;
 const SWEEPS = 8;
 
@@ -33,55 +35,49 @@ export function idOf({ kind, name }: DefinitionName): string {
 }
 
 /**
- * Each definition stands one column right of the last thing it is made from, so that lines run from
- * left to right; within a column, near what it is connected with.
+ * Each definition stands one column right of the last thing it is made from, services in the last
+ * one, so that lines run from left to right; within a column, near what it is connected with. A
+ * line over several columns has a lane of its own in those between.
  */
 export function layoutLineage(
   definitions: readonly DefinitionName[],
   edges: readonly LineageEdge[],
 ): LineageLayout {
-  const ids = definitions.map(idOf);
-  const known = new Set(ids);
+  const known = new Set(definitions.map(idOf));
   const links = edges
     .map(({ from, to }) => ({ left: idOf(to), right: idOf(from) }))
     .filter(({ left, right }) => known.has(left) && known.has(right));
-  const columns = orderColumns(columnsOf(ids, links), links);
-  const tallest = Math.max(0, ...columns.map((column) => column.length));
-  const boxes = new Map<string, LineageBox>();
-  const byId = new Map(definitions.map((definition) => [idOf(definition), definition]));
-  columns.forEach((column, c) => {
-    const top = ((tallest - column.length) * (BOX_HEIGHT + ROW_GAP)) / 2;
-    column.forEach((id, r) => {
-      const { kind, name } = byId.get(id) as DefinitionName;
-      const x = MARGIN + c * (BOX_WIDTH + COLUMN_GAP);
-      boxes.set(id, { kind, name, id, x, y: MARGIN + top + r * (BOX_HEIGHT + ROW_GAP) });
-    });
-  });
+  const columnOf = assignColumns(definitions, links);
+  const chains = links.map((link) => chainOf(link, columnOf));
+  const places = placeColumns(orderColumns(definitions, columnOf, chains));
   return {
-    boxes: [...boxes.values()],
-    lines: links.map(({ left, right }) => ({
-      fromId: left,
-      toId: right,
-      d: curve(boxes.get(left) as LineageBox, boxes.get(right) as LineageBox),
+    boxes: definitions.map(({ kind, name }) => {
+      const id = idOf({ kind, name });
+      const { x, y } = places.get(id) as Place;
+      return { kind, name, id, x, y };
+    }),
+    lines: chains.map((chain) => ({
+      fromId: chain[0] as string,
+      toId: chain.at(-1) as string,
+      d: pathThrough(chain.map((id) => places.get(id) as Place)),
     })),
-    width: Math.max(0, columns.length * (BOX_WIDTH + COLUMN_GAP) - COLUMN_GAP) + 2 * MARGIN,
-    height: Math.max(0, tallest * (BOX_HEIGHT + ROW_GAP) - ROW_GAP) + 2 * MARGIN,
+    ...extentOf([...places.values()]),
   };
 }
 
 /** Everything that a definition is made from, and everything that is made from it, with itself. */
 export function relatedTo(id: string, lines: readonly LineageLine[]): ReadonlySet<string> {
   const related = new Set([id]);
-  const walk = (from: string, next: (line: LineageLine, id: string) => string | null): void => {
+  const walk = (at: string, next: (line: LineageLine) => readonly [string, string]): void => {
     for (const line of lines) {
-      const other = next(line, from);
-      if (other === null || related.has(other)) continue;
-      related.add(other);
-      walk(other, next);
+      const [near, far] = next(line);
+      if (near !== at || related.has(far)) continue;
+      related.add(far);
+      walk(far, next);
     }
   };
-  walk(id, ({ fromId, toId }, at) => (toId === at ? fromId : null));
-  walk(id, ({ fromId, toId }, at) => (fromId === at ? toId : null));
+  walk(id, ({ fromId, toId }) => [toId, fromId]);
+  walk(id, ({ fromId, toId }) => [fromId, toId]);
   return related;
 }
 
@@ -90,10 +86,13 @@ interface Link {
   readonly right: string;
 }
 
-function columnsOf(ids: readonly string[], links: readonly Link[]): string[][] {
-  const column = new Map(ids.map((id) => [id, 0]));
-  // Definitions make no circle; with one, the number of rounds ends it.
-  for (let round = 0, moved = true; moved && round <= ids.length; round++) {
+function assignColumns(
+  definitions: readonly DefinitionName[],
+  links: readonly Link[],
+): Map<string, number> {
+  const column = new Map(definitions.map((definition) => [idOf(definition), 0]));
+  // Definitions make no circle; with one, the number of rounds would end it.
+  for (let round = 0, moved = true; moved && round <= definitions.length; round++) {
     moved = false;
     for (const { left, right } of links) {
       const least = (column.get(left) as number) + 1;
@@ -102,39 +101,112 @@ function columnsOf(ids: readonly string[], links: readonly Link[]): string[][] {
       moved = true;
     }
   }
-  const count = Math.max(-1, ...column.values()) + 1;
-  return Array.from({ length: count }, (_, c) => ids.filter((id) => column.get(id) === c));
+  const last = Math.max(0, ...column.values());
+  for (const definition of definitions) {
+    if (definition.kind === 'featureService') column.set(idOf(definition), last);
+  }
+  return column;
 }
 
-/** Sorts each column by the mean place of its neighbours, to and fro. */
-function orderColumns(columns: string[][], links: readonly Link[]): string[][] {
-  let ordered = columns;
+/** The ends of a link with its lanes between; each lane gets its column. */
+function chainOf({ left, right }: Link, columnOf: Map<string, number>): string[] {
+  const [from, to] = [columnOf.get(left) as number, columnOf.get(right) as number];
+  const lanes = Array.from({ length: Math.max(0, to - from - 1) }, (_, i) => {
+    const id = `${left} > ${right} ${i}`;
+    columnOf.set(id, from + 1 + i);
+    return id;
+  });
+  return [left, ...lanes, right];
+}
+
+/** Boxes and lanes by column, sorted by the mean place of their neighbours, to and fro. */
+function orderColumns(
+  definitions: readonly DefinitionName[],
+  columnOf: ReadonlyMap<string, number>,
+  chains: readonly (readonly string[])[],
+): Item[][] {
+  const boxes = new Set(definitions.map(idOf));
+  const count = Math.max(-1, ...columnOf.values()) + 1;
+  let columns: Item[][] = Array.from({ length: count }, (_, c) =>
+    [...columnOf].flatMap(([id, at]) => (at === c ? [{ id, isBox: boxes.has(id) }] : [])),
+  );
+  const steps = chains.flatMap((chain) =>
+    chain.slice(1).map((right, i) => ({ left: chain[i] as string, right })),
+  );
   for (let sweep = 0; sweep < SWEEPS; sweep++) {
+    const isForward = sweep % 2 === 0;
     const place = new Map(
-      ordered.flatMap((column) =>
-        column.map((id, r): [string, number] => [id, (r + 0.5) / column.length]),
+      columns.flatMap((column) =>
+        column.map(({ id }, r): [string, number] => [id, (r + 0.5) / column.length]),
       ),
     );
-    const isForward = sweep % 2 === 0;
-    ordered = ordered.map((column) => {
-      const weight = new Map(
-        column.map((id) => {
-          const near = links
-            .filter(({ left, right }) => (isForward ? right : left) === id)
-            .map(({ left, right }) => place.get(isForward ? left : right) as number);
-          const mean = near.reduce((a, b) => a + b, 0) / near.length;
-          return [id, near.length === 0 ? (place.get(id) as number) : mean];
-        }),
-      );
-      return column.toSorted((a, b) => (weight.get(a) as number) - (weight.get(b) as number));
-    });
+    const weightOf = (id: string): number => {
+      const near = steps
+        .filter(({ left, right }) => (isForward ? right : left) === id)
+        .map(({ left, right }) => place.get(isForward ? left : right) as number);
+      if (near.length === 0) return place.get(id) as number;
+      return near.reduce((a, b) => a + b, 0) / near.length;
+    };
+    columns = columns.map((column) =>
+      column
+        .map((item) => ({ item, weight: weightOf(item.id) }))
+        .toSorted((a, b) => a.weight - b.weight)
+        .map(({ item }) => item),
+    );
   }
-  return ordered;
+  return columns;
 }
 
-function curve(left: LineageBox, right: LineageBox): string {
-  const [x1, y1] = [left.x + BOX_WIDTH, left.y + BOX_HEIGHT / 2];
-  const [x2, y2] = [right.x, right.y + BOX_HEIGHT / 2];
-  const bend = (x1 + x2) / 2;
-  return `M${x1} ${y1}C${bend} ${y1} ${bend} ${y2} ${x2} ${y2}`;
+interface Item {
+  readonly id: string;
+  readonly isBox: boolean;
+}
+
+interface Place {
+  readonly x: number;
+  readonly y: number;
+  readonly height: number;
+}
+
+/** Columns beside each other, each in the middle of the tallest. */
+function placeColumns(columns: readonly (readonly Item[])[]): Map<string, Place> {
+  const heightOf = ({ isBox }: Item): number => (isBox ? BOX_HEIGHT : LANE_HEIGHT);
+  const heights = columns.map((column) =>
+    column.reduce((sum, item) => sum + heightOf(item) + ROW_GAP, -ROW_GAP),
+  );
+  const tallest = Math.max(0, ...heights);
+  const places = new Map<string, Place>();
+  columns.forEach((column, c) => {
+    let y = MARGIN + (tallest - (heights[c] as number)) / 2;
+    for (const item of column) {
+      const height = heightOf(item);
+      places.set(item.id, { x: MARGIN + c * (BOX_WIDTH + COLUMN_GAP), y, height });
+      y += height + ROW_GAP;
+    }
+  });
+  return places;
+}
+
+function extentOf(places: readonly Place[]): { width: number; height: number } {
+  const right = Math.max(0, ...places.map(({ x }) => x + BOX_WIDTH));
+  const bottom = Math.max(0, ...places.map(({ y, height }) => y + height));
+  return { width: right + MARGIN, height: bottom + MARGIN };
+}
+
+/** Curves between columns, and a straight line through each lane. */
+function pathThrough(places: readonly Place[]): string {
+  let d = '';
+  places.forEach((place, i) => {
+    const y = place.y + place.height / 2;
+    const before = places[i - 1];
+    if (before !== undefined) {
+      const [x1, y1] = [before.x + BOX_WIDTH, before.y + before.height / 2];
+      const bend = (x1 + place.x) / 2;
+      d += `C${bend} ${y1} ${bend} ${y} ${place.x} ${y}`;
+    }
+    const isLast = i === places.length - 1;
+    if (i === 0) d += `M${place.x + BOX_WIDTH} ${y}`;
+    else if (!isLast) d += `H${place.x + BOX_WIDTH}`;
+  });
+  return d;
 }

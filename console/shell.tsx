@@ -28,6 +28,7 @@ export function Shell({
   readonly children: ComponentChildren;
 }): VNode {
   useSearchKey();
+  useCurrentInSight(route.page);
   const current = route.page === 'definition' ? 'catalogue' : route.page;
   return (
     <div class="shell">
@@ -124,12 +125,20 @@ function ThemeChoice(): VNode {
     <label class="theme">
       <span class="visually-hidden">Colours</span>
       <select value={chosen} onChange={({ currentTarget }) => choose(currentTarget.value as Theme)}>
-        <option value="system">As the system</option>
+        <option value="system">Auto</option>
         <option value="light">Light</option>
         <option value="dark">Dark</option>
       </select>
     </label>
   );
+}
+
+/** Where the names of pages scroll sideways, that of this page is in sight. */
+function useCurrentInSight(page: string): void {
+  useEffect(() => {
+    const current = page && document.querySelector('nav [aria-current]');
+    if (current) current.scrollIntoView({ block: 'nearest', inline: 'center' });
+  }, [page]);
 }
 
 /** `/` goes to the search of the page, or to the catalogue's. */

@@ -1,6 +1,7 @@
 import type { ComponentChildren, VNode } from 'preact';
 import type { Catalogue, Definition, Kind } from '../answers.ts';
 import { madeFrom, schemaOf, usedBy } from '../definitions.ts';
+import { formatSpan } from '../format.ts';
 import { useLive } from '../live.tsx';
 import {
   Answered,
@@ -149,18 +150,18 @@ const SHOWN_ELSEWHERE = new Set([
   'requestSources',
 ]);
 
-/** What is left of the spec, in the words of the definition. */
+/** What is left of the spec, in the words of the definition; milliseconds as spans. */
 function specFacts({ spec }: Definition): (readonly [string, ComponentChildren])[] {
   return Object.entries(spec)
     .filter(([name, value]) => !SHOWN_ELSEWHERE.has(name) && value !== null)
     .map(([name, value]) => [
-      name,
-      <code>
-        {Array.isArray(value)
-          ? value.join(', ')
-          : typeof value === 'object'
-            ? JSON.stringify(value)
-            : String(value)}
-      </code>,
+      name.replace(/Ms$/, ''),
+      <code key={name}>{specText(name, value)}</code>,
     ]);
+}
+
+function specText(name: string, value: unknown): string {
+  if (typeof value === 'number' && name.endsWith('Ms')) return formatSpan(value);
+  if (Array.isArray(value)) return value.join(', ');
+  return typeof value === 'object' ? JSON.stringify(value) : String(value);
 }

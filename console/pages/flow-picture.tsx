@@ -172,8 +172,11 @@ function Arrow({
 function Fork({ moves }: { readonly moves: boolean }): VNode {
   return (
     <div class={`flow-fork ${moves ? 'moves' : ''}`} aria-hidden="true">
-      <svg viewBox="0 0 40 100" preserveAspectRatio="none" role="presentation">
+      <svg class="across" viewBox="0 0 40 100" preserveAspectRatio="none" role="presentation">
         <path d="M0 50H14C26 50 14 25 26 25H40M0 50H14C26 50 14 75 26 75H40" />
+      </svg>
+      <svg class="down" viewBox="0 0 100 40" preserveAspectRatio="none" role="presentation">
+        <path d="M50 0V12C50 26 25 14 25 28V40M50 0V12C50 26 75 14 75 28V40" />
       </svg>
     </div>
   );

@@ -34,7 +34,10 @@ export function HistoryPanel({ view, schema, entity }: Props): VNode {
   const [range, setRange] = useState<number | null>(null);
   const { history, error } = useHistory(view, entity, range);
   const id = useId();
-  const title = Object.values(entity).map(String).join(', ') || view;
+  const title =
+    Object.entries(entity)
+      .map(([key, value]) => `${key} ${value}`)
+      .join(', ') || view;
   return (
     <Panel
       title={`History of ${title}`}

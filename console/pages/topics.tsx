@@ -24,7 +24,7 @@ const HEAD = [
   'Behind now#',
   'Rows#',
   'Late#',
-  'Dropped#',
+  'Dead letters#',
 ];
 
 export function TopicsPage(): VNode {

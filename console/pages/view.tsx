@@ -35,6 +35,9 @@ export function ViewPage({ name }: { readonly name: string }): VNode {
   );
 }
 
+/** States of the registry that say no more than the other badges. */
+const QUIET_STATES = ['STATE_UNSPECIFIED', 'AVAILABLE_ONLINE'];
+
 function View({
   definition,
   catalogue,
@@ -53,7 +56,9 @@ function View({
         {spec.online && <Badge tone="good">online</Badge>}
         {spec.offline && <Badge tone="good">offline</Badge>}
         {!spec.enabled && <Badge tone="warn">disabled</Badge>}
-        {state !== undefined && <Badge>{state.toLowerCase().replaceAll('_', ' ')}</Badge>}
+        {state !== undefined && !QUIET_STATES.includes(state) && (
+          <Badge tone="accent">{state.toLowerCase()}</Badge>
+        )}
         <Tags of={definition} />
       </div>
       {spec.online && spec.enabled && <Lookup view={name} spec={spec} />}

@@ -15,7 +15,7 @@ export interface ChartProps {
   readonly steps?: boolean;
   /** CSS pixels. */
   readonly height: number;
-  /** Times as `mm:ss` ago and not as dates. Default false. */
+  /** The last minutes, whatever is known of them. Default false: all times. */
   readonly live?: boolean;
 }
 
@@ -49,6 +49,12 @@ export function Chart(props: ChartProps): VNode {
   return <div ref={place} class="chart" style={{ height }} role="img" aria-label={label} />;
 }
 
+/** What a line of nothing but zeros has over it. */
+const FLAT_ROOM = 4;
+const LIVE_SECONDS = 180;
+/** With more values their points would touch. */
+const POINTS_SHOWN_MAX = 60;
+
 interface Colors {
   readonly line: string;
   readonly fill: string;
@@ -81,9 +87,17 @@ function optionsOf(props: ChartProps, width: number, colors: Colors): UPlot.Opti
     legend: { show: false },
     tzDate: (seconds) => UPlot.tzDate(new Date(seconds * 1_000), 'UTC'),
     cursor: { points: { size: 7 }, drag: { x: !live, y: false } },
-    scales: { y: { range: (_, low, high) => rangeOf(low, high) } },
+    scales: {
+      ...(live && { x: { range: (_, __, last) => [last - LIVE_SECONDS, last] } }),
+      y: { range: (_, low, high) => rangeOf(low, high) },
+    },
     axes: [
-      { ...axis, space: 70, size: 30, ...(live && { values: (_, splits) => splits.map(clock) }) },
+      {
+        ...axis,
+        space: 76,
+        size: 26,
+        values: (_, splits) => (live ? splits.map(clock) : timeMarks(splits)),
+      },
       { ...axis, size: 56, space: 32, values: (_, splits) => splits.map(format) },
     ],
     series: [
@@ -93,7 +107,7 @@ function optionsOf(props: ChartProps, width: number, colors: Colors): UPlot.Opti
         fill,
         width: 1.5,
         spanGaps: false,
-        points: { show: props.values.length <= 40 },
+        points: { show: !live && props.values.length <= POINTS_SHOWN_MAX },
         ...(steps && UPlot.paths.stepped && { paths: UPlot.paths.stepped({ align: 1 }) }),
       },
     ],
@@ -106,8 +120,8 @@ function rangeOf(low: number | null, high: number | null): [number, number] {
   if (low === null || high === null) return [0, 1];
   const from = Math.min(0, low);
   const to = Math.max(0, high);
-  const room = (to - from) * 0.1 || 1;
-  return [low < 0 ? from - room : 0, high > 0 ? to + room : 0];
+  const room = (to - from) * 0.1 || FLAT_ROOM;
+  return [low < 0 ? from - room : 0, high > 0 || low >= 0 ? to + room : 0];
 }
 
 /** What is under the pointer, in a text beside it. */
@@ -131,6 +145,18 @@ function tooltip(format: (value: number) => string, live: boolean): UPlot.Plugin
       },
     },
   };
+}
+
+/** Hours, and the day where it begins; days alone where marks are days apart. */
+function timeMarks(splits: readonly number[]): string[] {
+  const [first = 0, second = first] = splits;
+  const step = second - first;
+  return splits.map((seconds) => {
+    const iso = new Date(seconds * 1_000).toISOString();
+    if (step >= 86_400) return iso.slice(0, 10);
+    if (seconds % 86_400 === 0) return iso.slice(5, 10);
+    return step < 60 ? iso.slice(11, 19) : iso.slice(11, 16);
+  });
 }
 
 function clock(seconds: number): string {
