@@ -5,7 +5,8 @@
  * batch   := crc32 u32 | body                            crc32 of the body
  * body    := version u8 (1) | count u32 | baseOffset f64 | record*
  * record  := timestampMs f64 | keyLength i32 | valueLength i32 | headersLength i32
- *            | key | value | headers                     a length of -1 stands for null
+ *            | key | value | headers                     a length of -1 stands for null,
+ *                                                        a keyLength of -2 for a record that was erased
  * headers := count u16 | (nameLength u16 | name UTF-8 | valueLength i32 | value)*
  * ```
  * All numbers are big-endian. Record i has the offset `baseOffset + i`.
@@ -23,14 +24,18 @@ export interface StoredBatch {
   key(i: number): Uint8Array | null;
   value(i: number): Uint8Array | null;
   valueSize(i: number): number;
+  /** Whether the record is gone: only its offset and its timestamp are left. */
+  isErased(i: number): boolean;
   headers(i: number): readonly Header[];
 }
 
 export interface StampedRecord {
   readonly record: ProducedRecord;
   readonly timestampMs: number;
+  readonly isErased?: boolean;
 }
 
+const ERASED = -2;
 const VERSION = 1;
 const CRC_BYTES = 4;
 const HEAD_BYTES = CRC_BYTES + 1 + 4 + 8;
@@ -45,10 +50,10 @@ export function encodeBatch(baseOffset: number, records: readonly StampedRecord[
   bytes.writeUInt32BE(records.length, CRC_BYTES + 1);
   bytes.writeDoubleBE(baseOffset, CRC_BYTES + 5);
   let at = HEAD_BYTES;
-  for (const [i, { record, timestampMs }] of records.entries()) {
+  for (const [i, { record, timestampMs, isErased }] of records.entries()) {
     const head = headers[i] as Uint8Array;
     at = bytes.writeDoubleBE(timestampMs, at);
-    at = bytes.writeInt32BE(record.key?.length ?? -1, at);
+    at = bytes.writeInt32BE(isErased ? ERASED : (record.key?.length ?? -1), at);
     at = bytes.writeInt32BE(record.value?.length ?? -1, at);
     at = bytes.writeInt32BE(head.length, at);
     for (const part of [record.key, record.value, head]) {
@@ -131,6 +136,10 @@ class BatchView implements StoredBatch {
 
   valueSize(i: number): number {
     return Math.max(0, this.#bytes.readInt32BE((this.#starts[i] as number) + 12));
+  }
+
+  isErased(i: number): boolean {
+    return this.#bytes.readInt32BE((this.#starts[i] as number) + 8) === ERASED;
   }
 
   headers(i: number): readonly Header[] {

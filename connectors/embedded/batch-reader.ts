@@ -55,6 +55,11 @@ export class BatchReader {
     return batches;
   }
 
+  /** A stored batch has other bytes now. */
+  forget(): void {
+    this.#lastRead.clear();
+  }
+
   /** The stored batch that holds the offset; null when it has been removed. */
   async batchAt(tp: TopicPartition, offset: number): Promise<StoredBatch | null> {
     const topic = this.#topics.require(tp);

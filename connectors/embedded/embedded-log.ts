@@ -18,6 +18,7 @@ import type {
 import { PollSignal } from '../../src/log/index.ts';
 import type { StoredBatch } from './batch-format.ts';
 import { BatchReader } from './batch-reader.ts';
+import { eraseRecords } from './erase-records.ts';
 import { Groups } from './groups.ts';
 import { groupKey } from './log-keys.ts';
 import { EmbeddedReader, type ReadableLog } from './reader.ts';
@@ -65,6 +66,7 @@ class EmbeddedLog implements Log, ReadableLog {
     groups: true,
     logAppendTime: true,
     compaction: false,
+    erase: true,
     shared: false,
   };
   readonly #kv: KvStore;
@@ -156,6 +158,12 @@ class EmbeddedLog implements Log, ReadableLog {
     this.#requireWritable();
     const topic = this.#topics.require(tp);
     await this.#exclusive(() => trimBefore(this.#kv, this.#topics, topic, tp.partition, offset));
+  }
+
+  async eraseRecords(records: readonly Cursor[]): Promise<void> {
+    this.#requireWritable();
+    for (const record of records) this.#topics.require(record);
+    await this.#exclusive(() => eraseRecords(this.#kv, this.#topics, this.#batches, records));
   }
 
   async watermarks(tps: readonly TopicPartition[]): Promise<Watermarks[]> {

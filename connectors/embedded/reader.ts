@@ -190,6 +190,7 @@ function toLogBatch(
   const values: (Uint8Array | null)[] = [];
   const places: [batch: StoredBatch, i: number][] = [];
   let bytes = 0;
+  let nextOffset = from;
   collect: for (const batch of stored) {
     for (let i = Math.max(0, from - batch.baseOffset); i < batch.count; i++) {
       const offset = batch.baseOffset + i;
@@ -197,6 +198,8 @@ function toLogBatch(
       bytes += batch.valueSize(i);
       const full = offsets.length >= limits.recordsMax || bytes > limits.bytesMax;
       if (full && offsets.length > 0) break collect;
+      nextOffset = offset + 1;
+      if (batch.isErased(i)) continue;
       offsets.push(offset);
       timestamps.push(batch.timestampMs(i));
       keys.push(batch.key(i));
@@ -208,7 +211,7 @@ function toLogBatch(
     ...tp,
     count: offsets.length,
     offsets: Float64Array.from(offsets),
-    nextOffset: (offsets.at(-1) ?? from - 1) + 1,
+    nextOffset,
     highWatermark: limits.end,
     logStartOffset: limits.start,
     timestampsMs: Float64Array.from(timestamps),

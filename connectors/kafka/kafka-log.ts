@@ -73,6 +73,7 @@ class KafkaLog implements Log {
     groups: true,
     logAppendTime: true,
     compaction: true,
+    erase: false,
     shared: true,
   };
   readonly #options: KafkaLogOptions;
@@ -174,6 +175,12 @@ class KafkaLog implements Log {
   async deleteRecordsBefore(tp: TopicPartition, offset: number): Promise<void> {
     this.#requireOpen();
     await this.#topics.deleteRecordsBefore(tp, offset);
+  }
+
+  async eraseRecords(): Promise<void> {
+    throw new FreshetError('INVALID_ARGUMENT', 'Kafka removes no single records', {
+      next: 'Wait until the retention of the topic has removed them; in a compacted topic a tombstone of their key does.',
+    });
   }
 
   async watermarks(tps: readonly TopicPartition[]): Promise<Watermarks[]> {

@@ -8,4 +8,10 @@ export {
   type SqlParameter,
   type SqlRow,
 } from './duckdb.ts';
-export { fieldTypeToSql, quoteIdentifier, quoteLiteral, sqlToFieldType } from './sql.ts';
+export {
+  fieldLiteral,
+  fieldTypeToSql,
+  quoteIdentifier,
+  quoteLiteral,
+  sqlToFieldType,
+} from './sql.ts';

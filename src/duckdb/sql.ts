@@ -1,4 +1,4 @@
-import { elementType, type FieldType } from '../core/field-type.ts';
+import { elementType, type FieldType, type FieldValue } from '../core/field-type.ts';
 
 /** A name as SQL reads it, whatever it contains. */
 export function quoteIdentifier(name: string): string {
@@ -8,6 +8,22 @@ export function quoteIdentifier(name: string): string {
 /** A text as SQL reads it, whatever it contains. */
 export function quoteLiteral(text: string): string {
   return `'${text.replaceAll("'", "''")}'`;
+}
+
+/** A value of a scalar field type as SQL reads it. */
+export function fieldLiteral(type: FieldType, value: FieldValue): string {
+  if (value === null) return 'NULL';
+  switch (type) {
+    case 'string':
+    case 'json':
+      return quoteLiteral(String(value));
+    case 'timestamp':
+      return `make_timestamp(${String(value)})`;
+    case 'bytes':
+      return `from_hex('${Buffer.from(value as Uint8Array).toString('hex')}')`;
+    default:
+      return String(value);
+  }
 }
 
 /** The column type that keeps a field type without loss; json is kept as its canonical text. */

@@ -53,6 +53,7 @@ import { planWindows, type ReadCost, readCosts } from '../window/index.ts';
 import { applyPorts } from './apply-ports.ts';
 import { DeadLetters } from './dead-letters.ts';
 import { type EntityHistory, type EntityHistoryOptions, entityHistory } from './entity-history.ts';
+import { type EraseOptions, type EraseResult, erase } from './erase.ts';
 import { History } from './history.ts';
 import {
   type MaterializeRange,
@@ -62,7 +63,7 @@ import {
 } from './materialization.ts';
 import { openServing } from './open-serving.ts';
 import { type ReplayOptions, type ReplayResult, replay } from './replay.ts';
-import { requireTopicSource, requireView } from './require.ts';
+import { requireEntity, requireTopicSource, requireView } from './require.ts';
 import { Resources } from './resources.ts';
 import { type EngineOptions, startEngine } from './start-engine.ts';
 import { type SourceStatus, storedStatus } from './status.ts';
@@ -319,6 +320,18 @@ export class FeatureStore implements AsyncDisposable {
   /** Rejected records, and sending mended ones again. */
   get deadLetters(): DeadLetters {
     return new DeadLetters(this.#resources);
+  }
+
+  /**
+   * Removes all that is stored of one entity: online, in history, and in the embedded log.
+   * @throws FreshetError INVALID_ARGUMENT while the engine runs, and as `erase` says
+   */
+  async erase(entityName: string, options: Omit<EraseOptions, 'entity'>): Promise<EraseResult> {
+    if (options.dryRun !== true) this.#requireStopped('erase');
+    const entity = requireEntity(this.#catalog, entityName);
+    return this.#resources.alone(() =>
+      erase(this.#resources, this.#catalog, { ...options, entity }),
+    );
   }
 
   /** Compaction, retention, and what they leave behind. */

@@ -2,6 +2,7 @@ export type { BuildProgress } from './build-views.ts';
 export type { CompactionProgress, CompactionResult, CompactOptions } from './compact-history.ts';
 export type { DeadLetter, DeadLetterFilter } from './dead-letters.ts';
 export type { EntityHistory, EntityHistoryOptions } from './entity-history.ts';
+export type { EraseResult } from './erase.ts';
 export {
   FeatureStore,
   type FeatureStoreOptions,

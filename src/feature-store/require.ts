@@ -1,5 +1,5 @@
 import { didYouMean } from '../core/nearest.ts';
-import type { Catalog, FeatureView, TopicSource } from '../definition/index.ts';
+import type { Catalog, Entity, FeatureView, TopicSource } from '../definition/index.ts';
 import { FreshetError } from '../errors.ts';
 
 /** @throws FreshetError FEATURE_VIEW_NOT_FOUND */
@@ -11,6 +11,14 @@ export function requireView(catalog: Catalog, name: string): FeatureView {
     `there is no feature view "${name}". ${didYouMean(name, catalog.views.keys())}`,
     { where: { view: name } },
   );
+}
+
+/** @throws FreshetError INVALID_ARGUMENT */
+export function requireEntity(catalog: Catalog, name: string): Entity {
+  const entity = catalog.entities.get(name);
+  if (entity !== undefined) return entity;
+  const hint = didYouMean(name, catalog.entities.keys());
+  throw new FreshetError('INVALID_ARGUMENT', `there is no entity "${name}". ${hint}`);
 }
 
 /** @throws FreshetError SOURCE_NOT_FOUND */

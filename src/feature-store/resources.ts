@@ -23,6 +23,7 @@ export class Resources {
   readonly reads: OpenReads;
   readonly #open = new Map<string, Promise<unknown>>();
   readonly #closers: (() => Promise<void>)[] = [];
+  readonly #closerOf = new Map<string, () => Promise<void>>();
   readonly #lender: Resources | null;
   #closed = false;
   #turn: Promise<unknown> = Promise.resolve();
@@ -88,6 +89,20 @@ export class Resources {
     return this.#once('state', open, closeIt);
   }
 
+  /**
+   * Closes the state and opens it again: RocksDB's own list of files, which has the first and last
+   * keys of files that are gone, is then written anew. Nothing may be using it.
+   */
+  async reopenState(): Promise<void> {
+    const closer = this.#closerOf.get('state');
+    this.#open.delete('state');
+    if (closer !== undefined) {
+      this.#closers.splice(this.#closers.indexOf(closer), 1);
+      await closer();
+    }
+    await this.state();
+  }
+
   /** The state if it is open, otherwise as it is now, without a lock; empty where there is none yet. */
   async stateToRead(): Promise<StateStore> {
     const { path, binding } = this.config.onlineStore;
@@ -130,6 +145,7 @@ export class Resources {
     const closer = (): Promise<void> => opening.then(close, () => undefined);
     this.#open.set(name, opening);
     this.#closers.push(closer);
+    this.#closerOf.set(name, closer);
     opening.catch(() => {
       this.#open.delete(name);
       const at = this.#closers.indexOf(closer);

@@ -64,6 +64,11 @@ export class DrivenStore implements KvStore {
     });
   }
 
+  async purge(): Promise<void> {
+    assert(!this.#readOnly, 'a store that was opened read-only is not written');
+    await this.#gate.pass(() => this.#driver.purge());
+  }
+
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;

@@ -8,6 +8,7 @@ import type { KvEntry, KvOperation } from './kv-store.ts';
 export interface KvDriver extends KvDriverReader {
   write(operations: readonly KvOperation[], sync: boolean): Promise<void>;
   flush(): Promise<void>;
+  purge(): Promise<void>;
   snapshot(): KvDriverSnapshot;
   close(): Promise<void>;
 }

@@ -13,6 +13,8 @@ export interface KvStore extends KvReader, AsyncDisposable {
   snapshot(): KvSnapshot;
   /** Everything written before is durable against power loss once resolved. */
   flush(): Promise<void>;
+  /** Rewrites the files, so that none of them holds what was deleted or replaced before. */
+  purge(): Promise<void>;
   /** Idempotent; waits for reads and writes under way. Use after close: STORE_CLOSED. */
   close(): Promise<void>;
 }

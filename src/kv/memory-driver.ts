@@ -20,6 +20,8 @@ export class MemoryDriver implements KvDriver {
 
   async flush(): Promise<void> {}
 
+  async purge(): Promise<void> {}
+
   snapshot(): KvDriverSnapshot {
     const map = this.#map;
     return {

@@ -68,6 +68,13 @@ class RocksdbDriver implements KvDriver {
     return this.#inTurn(() => this.#barrier());
   }
 
+  purge(): Promise<void> {
+    return this.#inTurn(() => {
+      const [lowest, highest] = [Buffer.of(0), Buffer.alloc(64, 0xff)];
+      return promisify(this.#db.compactRange.bind(this.#db))(lowest, highest);
+    });
+  }
+
   snapshot(): KvDriverSnapshot {
     return new IteratorSnapshot(this.#db.iterator({}));
   }

@@ -69,6 +69,12 @@ class RocksdbNativeDriver implements KvDriver {
     }
   }
 
+  async purge(): Promise<void> {
+    await this.#db.flush();
+    const options = { exclusive: true, bottommostLevelCompaction: FORCE };
+    await this.#db.compactRange(null, null, options);
+  }
+
   snapshot(): KvDriverSnapshot {
     const session = this.#db.snapshot();
     return {
@@ -87,6 +93,9 @@ class RocksdbNativeDriver implements KvDriver {
     }
   }
 }
+
+/** RocksDB's number for: rewrite the lowest level, too. */
+const FORCE = 2;
 
 /** One native read for all keys. */
 async function readMany(

@@ -10,6 +10,11 @@ declare module 'rocksdb-native' {
     iterator(range: IteratorRange): EntryStream;
     /** Writes the memtable to a file and syncs it: durable against power loss. */
     flush(): Promise<void>;
+    compactRange(
+      start: Uint8Array | null,
+      end: Uint8Array | null,
+      options: { exclusive: boolean; bottommostLevelCompaction: number },
+    ): Promise<void>;
     close(): Promise<void>;
   }
 

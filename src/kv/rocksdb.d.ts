@@ -10,6 +10,7 @@ declare module 'rocksdb' {
     ): void;
     batch(operations: BatchOperation[], options: { sync: boolean }, callback: Callback): void;
     iterator(range: IteratorRange): RocksIterator;
+    compactRange(start: Buffer, end: Buffer, callback: Callback): void;
     close(callback: Callback): void;
   }
 

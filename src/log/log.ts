@@ -32,6 +32,12 @@ export interface Log extends AsyncDisposable {
   /** Raises the partition's start; a reader below it gets OFFSET_GAP. */
   deleteRecordsBefore(tp: TopicPartition, offset: number): Promise<void>;
 
+  /**
+   * Removes single records for good, from the files as well; their offsets become holes.
+   * @throws FreshetError INVALID_ARGUMENT where `capabilities.erase` is false
+   */
+  eraseRecords(records: readonly Cursor[]): Promise<void>;
+
   /** First offset still there, and the offset after the last record, in the order asked. */
   watermarks(tps: readonly TopicPartition[]): Promise<Watermarks[]>;
   /** The first offset whose record timestamp is at or after `timestampMs`; null when there is none. */
@@ -181,6 +187,8 @@ export interface LogCapabilities {
   readonly groups: boolean;
   readonly logAppendTime: boolean;
   readonly compaction: boolean;
+  /** Whether single records can be removed. */
+  readonly erase: boolean;
   /** Whether another process can open the log at the same time. */
   readonly shared: boolean;
 }

@@ -1,6 +1,7 @@
 export { claimView } from './claim-view.ts';
 export { createUpserter } from './create-upserter.ts';
 export { entityKeys } from './entity-keys.ts';
+export { eraseEntity } from './erase-entity.ts';
 export { type InspectedRow, inspectRows } from './inspect-rows.ts';
 export { OnlineReader } from './online-reader.ts';
 export {

@@ -141,6 +141,7 @@ export function kvStoreSuite(options: KvStoreSuiteOptions): void {
         await put('b=1');
         await store.flush();
         await store.flush();
+        await store.purge();
         expect(await entries(store, {})).toEqual(['a=2', 'b=1']);
       });
 

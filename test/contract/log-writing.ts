@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { partitionForKey } from '../../src/core/murmur2.ts';
-import type { Header } from '../../src/log/index.ts';
+import type { Header, LogBatch, ProducedRecord } from '../../src/log/index.ts';
 import {
   bytes,
   type LogUnderTest,
@@ -9,6 +9,7 @@ import {
   recordsOf,
   text,
   valuesOf,
+  WAIT_MS,
 } from './log-support.ts';
 
 /** Appends, and what of them is read. */
@@ -95,6 +96,49 @@ export function logWritingSuite(under: LogUnderTest): void {
         code: 'TOPIC_UNKNOWN',
       });
       expect(await under.log.watermarks([{ topic, partition: 0 }])).toMatchObject([{ end: 0 }]);
+    });
+  });
+
+  describe('erasing', () => {
+    it('removes single records and leaves holes, or is refused', async () => {
+      const topic = await under.topic(2);
+      const other = { topic, partition: 1, key: null, value: bytes('other') };
+      const sent = ['a', 'b', 'c', 'd', 'e'].map((value) => ({
+        topic,
+        partition: 0,
+        key: bytes(value),
+        value: bytes(value),
+        headers: [['h', bytes(value)]] as Header[],
+      }));
+      await under.log.append([...sent.slice(0, 3), other]);
+      await under.log.append(sent.slice(3));
+      const erasing = under.log.eraseRecords(
+        [4, 0, 1, 17].map((offset) => ({ topic, partition: 0, offset })),
+      );
+      if (!under.log.capabilities.erase) {
+        await expect(erasing).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
+        return;
+      }
+      await erasing;
+      const read = recordsOf(await readAll(under.log, topic));
+      expect(
+        read.map(({ partition, offset, key, headers }) => [partition, offset, text(key), headers]),
+      ).toEqual([
+        [0, 2, 'c', [['h', 'c']]],
+        [0, 3, 'd', [['h', 'd']]],
+        [1, 0, null, []],
+      ]);
+      expect(await under.log.watermarks([{ topic, partition: 0 }])).toMatchObject([
+        { start: 0, end: 5 },
+      ]);
+      await under.log.eraseRecords([2, 3].map((offset) => ({ topic, partition: 0, offset })));
+      await under.log.append([sent[0] as ProducedRecord]);
+      await using reader = await under.log.assign([{ topic, partition: 0, offset: 0 }]);
+      const batches: LogBatch[] = [];
+      while ((batches.at(-1)?.nextOffset ?? 0) < 6) {
+        batches.push(...(await reader.poll({ waitMs: WAIT_MS, maxRecords: 1 })));
+      }
+      expect(recordsOf(batches).map(({ offset }) => offset)).toEqual([5]);
     });
   });
 

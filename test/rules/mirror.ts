@@ -174,6 +174,11 @@ export const sharedTests: readonly Shared[] = [
     because: 'files were replaced well when history is the same before, meanwhile and behind it',
   },
   {
+    test: 'test/feature-store/erase.test.ts',
+    covers: ['connectors/embedded/erase-records.ts', 'src/feature-store/erase-from-log.ts'],
+    because: 'an entity is erased when no file holds a byte of it, and all else is as it was',
+  },
+  {
     test: 'test/contract/segment-store.ts',
     covers: ['src/segment/rewrite-segments.ts'],
     because: 'every segment store rewrites',

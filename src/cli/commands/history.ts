@@ -2,9 +2,11 @@ import type { Command } from 'commander';
 import type {
   CompactionProgress,
   CompactionResult,
+  EraseResult,
   RetentionResult,
 } from '../../feature-store/index.ts';
 import { type Bind, type Context, list } from '../context.ts';
+import { rowOfKeys } from '../key-values.ts';
 import { type Cell, formatCount, type Output } from '../output.ts';
 
 /** `compact` and `retain`: segments as a whole. */
@@ -23,6 +25,17 @@ export function historyCommands(program: Command, bind: Bind): void {
     .option('--sources <names>', 'only these topic sources', list)
     .addHelpText('after', '\nExamples:\n  $ freshet retain --dry-run\n  $ freshet retain')
     .action(bind(retain));
+  program
+    .command('erase')
+    .description('remove all that is stored of one entity; stop the engine first')
+    .argument('<entity>', 'its name')
+    .argument('<keys...>', 'key=value, one of each join key')
+    .option('--dry-run', 'say what would be removed')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  $ freshet erase customer customer_id=7 --dry-run\n  $ freshet erase customer customer_id=7',
+    )
+    .action(bind(erase));
 }
 
 interface SourcesOption {
@@ -95,4 +108,39 @@ function retainedRow({
 }: RetentionResult): Record<string, Cell> {
   const before = beforeUs === null ? null : new Date(beforeUs / 1_000).toISOString();
   return { source, files, rows, bytes, 'rows before': before };
+}
+
+async function erase(
+  { output, withStore }: Context,
+  entity: string,
+  keys: readonly string[],
+  { dryRun = false }: { readonly dryRun?: boolean },
+): Promise<void> {
+  const keyValues = rowOfKeys(keys);
+  const result = await withStore((store) => store.erase(entity, { keyValues, dryRun }));
+  if (output.json) output.result(result, () => '');
+  else printErasure(output, result, dryRun);
+}
+
+function printErasure(output: Output, result: EraseResult, dryRun: boolean): void {
+  const { online, segments, log, batchHistory } = result;
+  const done = dryRun ? 'would go' : 'removed';
+  output.table([
+    ...online.map(({ view, entities }) => ({
+      where: `online, view ${view}`,
+      rows: entities,
+      what: done,
+    })),
+    ...segments.map(({ source, rows }) => ({ where: `history of ${source}`, rows, what: done })),
+    ...log.map(({ topic, records, erased }) => ({
+      where: `topic ${topic}`,
+      rows: records,
+      what: erased ? done : 'stays until the retention of the topic',
+    })),
+    ...batchHistory.map(({ source, rows }) => ({
+      where: `files of ${source}`,
+      rows,
+      what: 'stays: these files are not Freshet’s',
+    })),
+  ]);
 }

@@ -7,6 +7,7 @@ import { FreshetError } from '../../errors.ts';
 import type { FeatureStore } from '../../feature-store/index.ts';
 import type { HistoricalFeatures, NamedHistoricalRequest } from '../../join/index.ts';
 import { type Bind, type Context, wholeNumber } from '../context.ts';
+import { rowOfKeys } from '../key-values.ts';
 import { type Cell, formatCount, type Output } from '../output.ts';
 
 /** `get` and `join`: values out. */
@@ -216,22 +217,6 @@ function labelsOf({ entities, sql }: JoinOptions): Pick<NamedHistoricalRequest, 
   if (entities === undefined) return {};
   const file = resolve(entities);
   return { entityRows: /\.csv(\.gz)?$/i.test(file) ? { csv: file } : { parquet: file } };
-}
-
-function rowOfKeys(keys: readonly string[]): Record<string, unknown> {
-  return Object.fromEntries(
-    keys.map((text) => {
-      const at = text.indexOf('=');
-      if (at > 0) return [text.slice(0, at), keyValue(text.slice(at + 1))];
-      throw new FreshetError('INVALID_ARGUMENT', `"${text}" is not name=value`);
-    }),
-  );
-}
-
-/** Truth values and decimals as such; all else as text, which every type of key accepts. */
-function keyValue(text: string): unknown {
-  if (/^-?\d+\.\d+$/.test(text)) return Number(text);
-  return text === 'true' || text === 'false' ? text === 'true' : text;
 }
 
 function addRow(text: string, before: readonly object[] = []): readonly object[] {
