@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { catalogueCommands } from './commands/catalogue.ts';
+import { datasetCommands } from './commands/datasets.ts';
 import { deadLetterCommands } from './commands/dead-letters.ts';
 import { devCommands } from './commands/dev.ts';
 import { engineCommands } from './commands/engine.ts';
@@ -21,6 +22,7 @@ const COMMANDS: readonly ((program: Command, bind: Bind) => void)[] = [
   engineCommands,
   serveCommands,
   readCommands,
+  datasetCommands,
   replayCommands,
   verifyCommands,
   inspectCommands,

@@ -65,6 +65,7 @@ import { openServing } from './open-serving.ts';
 import { type ReplayOptions, type ReplayResult, replay } from './replay.ts';
 import { requireEntity, requireTopicSource, requireView } from './require.ts';
 import { Resources } from './resources.ts';
+import { SavedDatasets } from './saved-datasets.ts';
 import { type EngineOptions, startEngine } from './start-engine.ts';
 import { type SourceStatus, storedStatus } from './status.ts';
 import { type VerifyOptions, type VerifyResult, verify } from './verify.ts';
@@ -332,6 +333,11 @@ export class FeatureStore implements AsyncDisposable {
     return this.#resources.alone(() =>
       erase(this.#resources, this.#catalog, { ...options, entity }),
     );
+  }
+
+  /** Training data that is kept with the receipt of how it was made. */
+  get datasets(): SavedDatasets {
+    return new SavedDatasets(this.#resources, this.#catalog, () => this.#openReader());
   }
 
   /** Compaction, retention, and what they leave behind. */

@@ -2,11 +2,13 @@ import type { DuckdbConnection } from '../duckdb/index.ts';
 import type { PlannedRead } from '../transform/index.ts';
 import type { LabelTable } from './entity-rows.ts';
 import {
+  type FileCounts,
   type JoinPlan,
   type JoinRules,
   type JoinStrategy,
   planRead,
   type ReadPlan,
+  type TimeBounds,
   timeBounds,
 } from './join-plan.ts';
 import { factsSql, type LabelSource, labelEntitiesSql, rowFilter } from './join-sql.ts';
@@ -44,10 +46,19 @@ export async function gatherPlan(
       labelEntityCount: Number(keys?.['entityCount']),
       minTimeUs: numberOrNull(rows?.['minTimeUs']),
       maxTimeUs: numberOrNull(rows?.['maxTimeUs']),
+      files: fileCounts(relations, everyEntity.bounds),
     };
     plans.push(planRead(read, labels, facts, strategy));
   }
   return { rules, labels: labelFacts(labels), reads: plans };
+}
+
+function fileCounts(relations: readonly RowRelation[], bounds: TimeBounds): FileCounts {
+  const counts = relations.flatMap((relation) => relation.files(bounds) ?? []);
+  return {
+    read: counts.reduce((sum, { read }) => sum + read, 0),
+    of: counts.reduce((sum, { of }) => sum + of, 0),
+  };
 }
 
 function labelFacts({ rowCount, minTimeUs, maxTimeUs }: LabelTable): JoinPlan['labels'] {

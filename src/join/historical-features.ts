@@ -6,6 +6,7 @@ import { quoteLiteral } from '../duckdb/index.ts';
 import { arrowFileBytes, arrowSchema, arrowTable, recordBatch } from './arrow.ts';
 import type { JoinPlan } from './join-plan.ts';
 import { type HistoricalChunk, historicalChunk, type OutputColumn, rowsOfChunk } from './output.ts';
+import type { KnownAtOffsets } from './view-rows.ts';
 import { writeBytes, writeWhole } from './write-file.ts';
 
 /** What is known about an answer before it is read. */
@@ -20,6 +21,10 @@ export interface HistoricalMetadata {
   /** Of the entity rows, or of the range that was asked for; null without rows. */
   readonly minEventTimestampUs: number | null;
   readonly maxEventTimestampUs: number | null;
+  /** By topic, the offsets of its partitions below which rows are seen: `knownAtOffsets` of a repeat. */
+  readonly known: KnownAtOffsets;
+  /** Of the views that were read, by name: equal for definitions that mean the same. */
+  readonly fingerprints: Readonly<Record<string, string>>;
 }
 
 /** The plan as data, and as text for a person. */

@@ -1,6 +1,6 @@
 import { assert } from '../core/assert.ts';
 import type { Clock } from '../core/clock.ts';
-import type { Catalog, FeatureView } from '../definition/index.ts';
+import { type Catalog, definitionRecord, viewFingerprint } from '../definition/index.ts';
 import { type Duckdb, type DuckdbConnection, quoteIdentifier } from '../duckdb/index.ts';
 import { FreshetError } from '../errors.ts';
 import { type FeaturePlan, planFeatures } from '../transform/index.ts';
@@ -18,11 +18,12 @@ import { readJoinSql } from './join-sql.ts';
 import { loadQuery } from './load-query.ts';
 import { loadRows } from './load-rows.ts';
 import type { OutputColumn } from './output.ts';
+import { relationsOf } from './relations-of.ts';
 import type { RowRelation } from './row-relation.ts';
 import { runTransforms, transformOutputs } from './run-transforms.ts';
 import { loadSpine, resolveRange } from './spine.ts';
 import { sweepWindows } from './sweep-windows.ts';
-import type { RowsOf } from './view-rows.ts';
+import type { KnownAtOffsets, RowsOf } from './view-rows.ts';
 
 export interface JobOptions {
   readonly duckdb: Duckdb;
@@ -64,7 +65,7 @@ async function planJob(
     readonly endRead: () => void;
   },
 ): Promise<HistoricalJob> {
-  const relations = await relationsOf(features, options.rowsOf);
+  const relations = await relationsOf(features, options.rowsOf, request.knownAtOffsets);
   const connection = await options.duckdb.connect();
   try {
     const load: LabelLoad = { options, connection, request, features, relations, rules };
@@ -88,23 +89,6 @@ async function planJob(
     await connection.close();
     throw thrown;
   }
-}
-
-/** The rows of each read; a view that is read under several names is looked up once. */
-async function relationsOf(
-  { reads }: FeaturePlan,
-  rowsOf: RowsOf,
-): Promise<(readonly RowRelation[])[]> {
-  const found = new Map<FeatureView, readonly RowRelation[]>();
-  for (const { view } of reads) {
-    if (!view.offline) {
-      throw new FreshetError('VIEW_NOT_OFFLINE', `view "${view.name}" has offline: false`, {
-        where: { view: view.name },
-      });
-    }
-    if (!found.has(view)) found.set(view, await rowsOf(view));
-  }
-  return reads.map(({ view }) => found.get(view) as readonly RowRelation[]);
 }
 
 interface LabelLoad {
@@ -268,7 +252,7 @@ function outputColumns({ prefix, features, labels }: Prepared): OutputColumn[] {
 }
 
 function metadataOf(
-  { features, labels }: Prepared,
+  { features, labels, reads }: Prepared,
   columns: readonly OutputColumn[],
 ): HistoricalMetadata {
   return {
@@ -278,7 +262,24 @@ function metadataOf(
     keys: labels.columns.map(({ name }) => name).filter((name) => name !== labels.timeColumn),
     minEventTimestampUs: labels.minTimeUs,
     maxEventTimestampUs: labels.maxTimeUs,
+    known: knownOffsets(reads),
+    fingerprints: fingerprintsOf(features),
   };
+}
+
+function fingerprintsOf({ reads, transforms }: FeaturePlan): Record<string, string> {
+  return Object.fromEntries([
+    ...reads.map(({ view }) => [view.name, viewFingerprint(view)] as const),
+    ...transforms.map(({ view }) => [view.name, definitionRecord(view).fingerprint] as const),
+  ]);
+}
+
+/** By topic; views of one source see the same rows. */
+function knownOffsets(reads: readonly SourcedRead[]): KnownAtOffsets {
+  const known = reads.flatMap(({ relations }) =>
+    relations.flatMap((relation) => relation.known ?? []),
+  );
+  return Object.fromEntries(known.map(({ topic, endOffsets }) => [topic, endOffsets]));
 }
 
 async function requireRowCount(

@@ -5,6 +5,7 @@ import { FreshetError } from '../errors.ts';
 import type { FeatureRequest } from '../transform/index.ts';
 import type { EntityRows } from './entity-rows.ts';
 import type { JoinRules, JoinStrategy, KnownAt, LateRows } from './join-plan.ts';
+import type { KnownAtOffsets } from './view-rows.ts';
 
 interface CommonRequest<FullNames extends boolean> {
   /** Name the features `alias__feature`. Default false. */
@@ -13,6 +14,11 @@ interface CommonRequest<FullNames extends boolean> {
   readonly strictlyBefore?: boolean;
   /** `arrival`: only rows that had also arrived by the label's time. Default `event`. */
   readonly knownAt?: KnownAt;
+  /**
+   * By topic, an offset of each partition: only rows below it, the values as they were known when the
+   * engine stood there. Default: all rows that are published.
+   */
+  readonly knownAtOffsets?: KnownAtOffsets;
   /** Rows further behind stream time than the view's grace. Default `served`. */
   readonly late?: LateRows;
   /** Without entity rows: the range of event time whose rows are the labels, both ends included. */

@@ -17,4 +17,9 @@ export type {
 export type { JoinPlan, JoinStrategy, KnownAt, LateRows, ReadPlan } from './join-plan.ts';
 export type { HistoricalChunk } from './output.ts';
 export type { RowRelation } from './row-relation.ts';
-export { createRowsOf, type RowsOf, type ViewRowsOptions } from './view-rows.ts';
+export {
+  createRowsOf,
+  type KnownAtOffsets,
+  type RowsOf,
+  type ViewRowsOptions,
+} from './view-rows.ts';

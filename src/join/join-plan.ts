@@ -47,6 +47,8 @@ export interface ReadFacts {
   readonly labelEntityCount: number;
   readonly minTimeUs: number | null;
   readonly maxTimeUs: number | null;
+  /** Segments whose times in the manifest meet the bounds, of those that there are. */
+  readonly files: FileCounts;
 }
 
 /** Event times of the rows that any label can see; null: no bound. */
@@ -65,6 +67,11 @@ export interface ReadPlan {
   /** Rows that a label is expected to match within the TTL. */
   readonly matchesPerLabel: number;
   readonly facts: ReadFacts;
+}
+
+export interface FileCounts {
+  readonly read: number;
+  readonly of: number;
 }
 
 export interface JoinPlan {

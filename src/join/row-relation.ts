@@ -1,20 +1,32 @@
 import { NO_CREATED_TIME_US, RANK_STREAM, type SourceRank } from '../core/row-order.ts';
 import { quoteIdentifier } from '../duckdb/index.ts';
 import type { PlannedRead } from '../transform/index.ts';
+import type { TimeBounds } from './join-plan.ts';
 
 /** The rows of one source of a view as SQL, and which columns say when each row came. */
 export interface RowRelation {
   /**
    * A query with all fields of the source under their names and declared types, and the system
    * columns of a segment: `_partition` and `_offset`, which tell any two rows apart, and `_late`.
+   * Rows out of the bounds may be left out.
    */
-  readonly sql: string;
+  readonly sql: (bounds: TimeBounds) => string;
+  /** Files that the query reads, of those that there are; null where files are not known one by one. */
+  readonly files: (bounds: TimeBounds) => { readonly read: number; readonly of: number } | null;
+  /** How far the rows go; null for batch history, which may change. */
+  readonly known: KnownOffsets | null;
   readonly rank: SourceRank;
   /** Columns of type TIMESTAMP. Rows without an event time are no rows. */
   readonly eventTime: string;
   /** Null where the source declares none. */
   readonly createdTime: string | null;
   readonly arrivalTime: string;
+}
+
+/** Rows of a topic below an offset of each partition. */
+export interface KnownOffsets {
+  readonly topic: string;
+  readonly endOffsets: readonly number[];
 }
 
 /** Which rows of a view count, before any label is looked at. */
@@ -96,7 +108,7 @@ function relationSql(
           .map(({ key }, i) => `r.${quoteIdentifier(key)} = s.k${i}`)
           .join(' AND ')}`;
   const conditions = filterConditions(relation, filter).join(' AND ');
-  return `SELECT ${columns.join(', ')} FROM (${relation.sql}) r${kept} WHERE ${conditions}`;
+  return `SELECT ${columns.join(', ')} FROM (${relation.sql(filter)}) r${kept} WHERE ${conditions}`;
 }
 
 function orderColumns(relation: RowRelation, hasCreatedTime: boolean): string[] {

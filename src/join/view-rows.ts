@@ -2,10 +2,18 @@ import { RANK_BATCH, RANK_STREAM } from '../core/row-order.ts';
 import type { FeatureView, ParquetSource, TopicSource } from '../definition/index.ts';
 import type { DuckdbConnection } from '../duckdb/index.ts';
 import { parquetRelation, type SegmentEntry, segmentRelation } from '../segment/index.ts';
+import type { TimeBounds } from './join-plan.ts';
 import type { RowRelation } from './row-relation.ts';
 
+/** By topic, an offset of each partition: rows from there on are not known yet. */
+export type KnownAtOffsets = Readonly<Record<string, readonly number[]>>;
+
 /** Where the rows of a view are now: one relation for each of its sources. */
-export type RowsOf = (view: FeatureView) => Promise<readonly RowRelation[]>;
+export type RowsOf = (
+  view: FeatureView,
+  /** By topic: only rows below these offsets of its partitions. Default: all that there are. */
+  knownAtOffsets?: KnownAtOffsets,
+) => Promise<readonly RowRelation[]>;
 
 export interface ViewRowsOptions {
   readonly duckdb: DuckdbConnection;
@@ -19,10 +27,11 @@ export interface ViewRowsOptions {
 
 /** The rows of Parquet sources and of published segments. */
 export function createRowsOf(options: ViewRowsOptions): RowsOf {
-  return async ({ batchSource, streamSource }) => {
+  return async ({ batchSource, streamSource }, knownAtOffsets = {}) => {
     const relations: RowRelation[] = [];
     if (batchSource !== null) relations.push(await batchRows(options, batchSource));
-    if (streamSource !== null) relations.push(await streamRows(options, streamSource));
+    if (streamSource !== null)
+      relations.push(await streamRows(options, streamSource, knownAtOffsets));
     return relations;
   };
 }
@@ -31,7 +40,9 @@ export function createRowsOf(options: ViewRowsOptions): RowsOf {
 async function batchRows(options: ViewRowsOptions, source: ParquetSource): Promise<RowRelation> {
   const { sql } = await parquetRelation(options.duckdb, source, options.baseDirectory);
   return {
-    sql,
+    sql: () => sql,
+    files: () => null,
+    known: null,
     rank: RANK_BATCH,
     eventTime: source.timestampField,
     createdTime: source.createdTimestampField,
@@ -39,13 +50,55 @@ async function batchRows(options: ViewRowsOptions, source: ParquetSource): Promi
   };
 }
 
-async function streamRows(options: ViewRowsOptions, source: TopicSource): Promise<RowRelation> {
-  const entries = await options.segmentsOf(source);
+async function streamRows(
+  options: ViewRowsOptions,
+  source: TopicSource,
+  knownAtOffsets: KnownAtOffsets,
+): Promise<RowRelation> {
+  const all = await options.segmentsOf(source);
+  const limits = knownAtOffsets[source.topic];
+  const limitOf = (partition: number): number =>
+    limits === undefined ? Number.POSITIVE_INFINITY : (limits[partition] ?? 0);
+  const entries = all.filter(
+    ({ file, partition, startOffset }) => file !== null && startOffset < limitOf(partition),
+  );
+  const isCut = entries.some(({ partition, endOffset }) => endOffset > limitOf(partition));
+  const within = ({ fromUs, toUs }: TimeBounds): SegmentEntry[] =>
+    entries.filter(
+      ({ minEventTimeUs, maxEventTimeUs }) =>
+        (fromUs === null || (maxEventTimeUs as number) >= fromUs) &&
+        (toUs === null || (minEventTimeUs as number) <= toUs),
+    );
   return {
-    sql: segmentRelation(options.segmentDirectory, entries, source),
+    sql: (bounds) => {
+      const rows = segmentRelation(options.segmentDirectory, within(bounds), source);
+      return isCut ? `SELECT * FROM (${rows}) WHERE ${belowSql(limits ?? [])}` : rows;
+    },
+    files: (bounds) => ({ read: within(bounds).length, of: all.filter(isFile).length }),
+    known: { topic: source.topic, endOffsets: endOffsets(source, all, limitOf) },
     rank: RANK_STREAM,
     eventTime: source.timestampField,
     createdTime: source.createdTimestampField,
     arrivalTime: '_arrival',
   };
+}
+
+function isFile({ file }: SegmentEntry): boolean {
+  return file !== null;
+}
+
+function belowSql(limits: readonly number[]): string {
+  return `_offset < list_extract([${limits.join(', ')}]::BIGINT[], _partition + 1)`;
+}
+
+/** The offset behind the last published row of each partition, or the limit where that is lower. */
+function endOffsets(
+  { partitions }: TopicSource,
+  entries: readonly SegmentEntry[],
+  limitOf: (partition: number) => number,
+): number[] {
+  return Array.from({ length: partitions }, (_, partition) => {
+    const ends = entries.filter((entry) => entry.partition === partition);
+    return Math.min(limitOf(partition), Math.max(0, ...ends.map(({ endOffset }) => endOffset)));
+  });
 }

@@ -60,8 +60,11 @@ export function batchRelation(
   rows: readonly string[],
   createdTime: string | null = null,
 ): RowRelation {
+  const sql = `SELECT *, 0::INTEGER AS _partition, 0::BIGINT AS _late FROM (${table(columns, rows)})`;
   return {
-    sql: `SELECT *, 0::INTEGER AS _partition, 0::BIGINT AS _late FROM (${table(columns, rows)})`,
+    sql: () => sql,
+    files: () => null,
+    known: null,
     rank: RANK_BATCH,
     eventTime: 'ts',
     createdTime,
@@ -77,7 +80,9 @@ export function streamRelation(
 ): RowRelation {
   const system = '_partition INTEGER, _arrival TIMESTAMP, _late BIGINT';
   return {
-    sql: table(`${columns}, ${system}`, rows),
+    sql: () => table(`${columns}, ${system}`, rows),
+    files: () => null,
+    known: null,
     rank: RANK_STREAM,
     eventTime: 'ts',
     createdTime,

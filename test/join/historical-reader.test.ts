@@ -49,6 +49,8 @@ describe('the rows of the answer', () => {
     expect(rows).toEqual([sfo, lax, sfo]);
     expect(Object.keys(rows[0] as object)).toEqual(Object.keys(sfo));
     expect(features.metadata).toEqual({
+      known: {},
+      fingerprints: { weather: expect.stringMatching(/^[0-9a-f]{16}$/) },
       rowCount: 3,
       columns: [
         ...['label', 'airport', 'event_timestamp', 'note'].map((name) => ({
@@ -279,7 +281,7 @@ describe('a small memory limit', () => {
         duckdb,
         catalog: buildCatalog(definitions),
         clock: world.fixture.clock,
-        rowsOf: async () => [{ ...batchRelation(COLUMNS, []), sql: rows }],
+        rowsOf: async () => [{ ...batchRelation(COLUMNS, []), sql: () => rows }],
       });
       await using features = await small.getHistoricalFeatures({
         features: [weather],

@@ -12,6 +12,7 @@ const facts: ReadFacts = {
   labelEntityCount: 1_000,
   minTimeUs: 0,
   maxTimeUs: 1_000 * HOUR,
+  files: { read: 1, of: 1 },
 };
 
 function plannedRead(ttl: '1h' | '24h' | '30h' | '40h' | null) {
@@ -68,6 +69,7 @@ describe('planRead', () => {
       labelEntityCount: 5,
       minTimeUs: null,
       maxTimeUs: null,
+      files: { read: 0, of: 0 },
     };
     expect(planRead(plannedRead('1h'), labels, none, null).matchesPerLabel).toBe(0);
   });

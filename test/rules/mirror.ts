@@ -174,6 +174,16 @@ export const sharedTests: readonly Shared[] = [
     because: 'files were replaced well when history is the same before, meanwhile and behind it',
   },
   {
+    test: 'test/join/historical-reader.test.ts',
+    covers: ['src/join/explain.ts', 'src/join/gather-plan.ts'],
+    because: 'a plan is right when the answer is, and its text is shown there',
+  },
+  {
+    test: 'test/feature-store/saved-datasets.test.ts',
+    covers: ['src/join/view-rows.ts'],
+    because: 'which files and offsets are seen is asked for there',
+  },
+  {
     test: 'test/feature-store/erase.test.ts',
     covers: ['connectors/embedded/erase-records.ts', 'src/feature-store/erase-from-log.ts'],
     because: 'an entity is erased when no file holds a byte of it, and all else is as it was',

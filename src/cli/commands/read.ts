@@ -1,11 +1,15 @@
 import { resolve } from 'node:path';
-import { type Command, Option } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { toJsonValue } from '../../core/coerce.ts';
 import type { FieldValue } from '../../core/field-type.ts';
 import { formatTimestampUs } from '../../core/time.ts';
 import { FreshetError } from '../../errors.ts';
 import type { FeatureStore } from '../../feature-store/index.ts';
-import type { HistoricalFeatures, NamedHistoricalRequest } from '../../join/index.ts';
+import type {
+  HistoricalFeatures,
+  KnownAtOffsets,
+  NamedHistoricalRequest,
+} from '../../join/index.ts';
 import { type Bind, type Context, wholeNumber } from '../context.ts';
 import { rowOfKeys } from '../key-values.ts';
 import { type Cell, formatCount, type Output } from '../output.ts';
@@ -51,7 +55,13 @@ Examples:
         .choices(['served', 'exclude', 'include'])
         .default('served'),
     )
+    .option(
+      '--known-at-offsets <places>',
+      'only rows below them: topic-partition=offset,…',
+      offsets,
+    )
     .option('-o, --out <file>', 'write .parquet, .csv or .arrow instead of printing')
+    .option('--save <name>', 'keep it as a dataset, with the receipt of how it was made')
     .option('-n, --limit <rows>', 'rows to print', wholeNumber, 20)
     .option('--explain', 'say how the join will be done, and do not do it')
     .addHelpText(
@@ -59,7 +69,8 @@ Examples:
       `
 Examples:
   $ freshet join next_order --entities labels.parquet --out training.parquet
-  $ freshet join last_order:amount --from 2026-01-01 --limit 5`,
+  $ freshet join last_order:amount --from 2026-01-01 --limit 5
+  $ freshet join next_order --entities labels.parquet --save spring`,
     )
     .action(bind(join));
 }
@@ -121,7 +132,9 @@ interface JoinOptions {
   readonly strictlyBefore?: boolean;
   readonly knownAt: 'event' | 'arrival';
   readonly late: 'served' | 'exclude' | 'include';
+  readonly knownAtOffsets?: KnownAtOffsets;
   readonly out?: string;
+  readonly save?: string;
   readonly limit: number;
   readonly explain?: boolean;
 }
@@ -141,7 +154,17 @@ async function join(
       strictlyBefore: options.strictlyBefore ?? false,
       knownAt: options.knownAt,
       late: options.late,
+      ...(options.knownAtOffsets && { knownAtOffsets: options.knownAtOffsets }),
     };
+    if (options.save !== undefined) {
+      const { name, rowCount } = await store.datasets.save(options.save, request);
+      const file = store.datasets.path(name);
+      output.result(
+        { name, file, rows: rowCount },
+        () => `${formatCount(rowCount)} rows in ${file}`,
+      );
+      return;
+    }
     await using answer = await store.getHistoricalFeatures(request);
     if (options.explain) {
       const explanation = answer.explain();
@@ -186,6 +209,22 @@ async function writeRows(
   }
   const { rowCount } = answer.metadata;
   output.result({ file, rows: rowCount }, () => `${formatCount(rowCount)} rows in ${file}`);
+}
+
+/** `flights-0=100,flights-1=90`: partitions that are not named are not known at all. */
+function offsets(text: string): KnownAtOffsets {
+  const known: Record<string, number[]> = {};
+  for (const part of text.split(',')) {
+    const [, topic, partition, offset] = /^(.+)-(\d+)=(\d+)$/.exec(part.trim()) ?? [];
+    if (topic === undefined) {
+      throw new InvalidArgumentError('Write topic-partition=offset, several behind commas.');
+    }
+    known[topic] ??= [];
+    const places = known[topic] as number[];
+    while (places.length < Number(partition)) places.push(0);
+    places[Number(partition)] = Number(offset);
+  }
+  return known;
 }
 
 /** One service, or features and whole views, by name. */
