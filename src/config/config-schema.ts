@@ -11,6 +11,7 @@ import {
   SEGMENT_AGE_MS_MAX,
   SEGMENT_BYTES_MAX,
   SEGMENT_ROWS_MAX,
+  STALE_MS_MAX,
 } from '../core/limits.ts';
 
 /** Memory of joins and compaction: half a gigabyte costs them nothing measurable, they spill. */
@@ -102,6 +103,7 @@ export const CONFIG_SCHEMA = z.strictObject({
     .strictObject({
       path: path.default('data/online'),
       binding: z.enum(['rocksdb-native', 'rocksdb', 'memory']).default('rocksdb-native'),
+      staleMsMax: z.int().min(0).default(STALE_MS_MAX),
     })
     .prefault({}),
   offlineStore: z

@@ -16,7 +16,7 @@ export interface Config {
   readonly repoDir: string;
   readonly registry: { readonly path: string };
   readonly log: EmbeddedLogConfig | KafkaLogConfig;
-  readonly onlineStore: { readonly path: string; readonly binding: KvBinding };
+  readonly onlineStore: OnlineStoreConfig;
   readonly offlineStore: OfflineStoreConfig;
   readonly engine: EngineConfig;
   readonly server: ServerConfig;
@@ -48,6 +48,13 @@ export interface SchemaRegistryConfig {
   readonly url: string;
   readonly username: string | null;
   readonly password: string | null;
+}
+
+export interface OnlineStoreConfig {
+  readonly path: string;
+  readonly binding: KvBinding;
+  /** How old the state may be that a process reads while another one writes it. */
+  readonly staleMsMax: number;
 }
 
 export type KvBinding = 'rocksdb-native' | 'rocksdb' | 'memory';

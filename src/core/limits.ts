@@ -21,6 +21,9 @@ export const SEGMENT_BYTES_MAX = 64 * 1024 * 1024;
 /** Age at which a segment is cut, however small: how far history may lag behind the stream. */
 export const SEGMENT_AGE_MS_MAX = 60_000;
 
+/** How old the state may be that another process reads: opening it again takes 2 to 65 ms. */
+export const STALE_MS_MAX = 1_000;
+
 /** Segments of one size class that become one. */
 export const COMPACTION_FAN_IN = 8;
 

@@ -5,7 +5,7 @@ import { toTimestampUs } from '../core/time.ts';
 import type { FeatureView } from '../definition/index.ts';
 import { type DuckdbConnection, quoteIdentifier, type SqlParameter } from '../duckdb/index.ts';
 import { FreshetError } from '../errors.ts';
-import type { HistoricalReader, RowsOf } from '../join/index.ts';
+import { ALL_TIMES, type HistoricalReader, type RowsOf } from '../join/index.ts';
 
 export interface EntityHistoryOptions {
   readonly view: string;
@@ -83,8 +83,8 @@ async function entityRows(
   const relations = await rowsOf(view);
   const sql = relations
     .map(
-      ({ sql, eventTime }) =>
-        `SELECT epoch_us(${quoteIdentifier(eventTime)}) AS e FROM (${sql})${where}`,
+      ({ sqlWithin, eventTime }) =>
+        `SELECT epoch_us(${quoteIdentifier(eventTime)}) AS e FROM (${sqlWithin(ALL_TIMES)})${where}`,
     )
     .join(' UNION ALL ');
   return {

@@ -6,9 +6,8 @@ import {
 } from '../backfill/index.ts';
 import { type Config, type ConfigOverrides, loadConfig } from '../config/index.ts';
 import { type Clock, systemClock } from '../core/clock.ts';
-import type { FieldValue, Schema } from '../core/field-type.ts';
-import { columnValue } from '../core/row-batch.ts';
-import { type TimestampInput, toTimestampUs, US_PER_MS } from '../core/time.ts';
+import type { Schema } from '../core/field-type.ts';
+import { US_PER_MS } from '../core/time.ts';
 import {
   buildCatalog,
   type Catalog,
@@ -41,12 +40,7 @@ import {
   type RegistryState,
   teardown,
 } from '../registry/index.ts';
-import {
-  listEntries,
-  parquetRelation,
-  type SegmentEntry,
-  streamBatches,
-} from '../segment/index.ts';
+import { listEntries, type SegmentEntry } from '../segment/index.ts';
 import type { OnlineServing } from '../serving/index.ts';
 import type { StateStore } from '../state/index.ts';
 import { planWindows, type ReadCost, readCosts } from '../window/index.ts';
@@ -62,6 +56,7 @@ import {
   materializeIncremental,
 } from './materialization.ts';
 import { openServing } from './open-serving.ts';
+import { readSourceRows, type SourceRow, type SourceRowsOptions } from './read-source-rows.ts';
 import { type ReplayOptions, type ReplayResult, replay } from './replay.ts';
 import { requireEntity, requireTopicSource, requireView } from './require.ts';
 import { Resources } from './resources.ts';
@@ -111,7 +106,7 @@ export class FeatureStore implements AsyncDisposable {
   readonly #definitions: readonly Definition[];
   readonly #resources: Resources;
   #catalog: Catalog;
-  #serving: { readonly state: StateStore; readonly serving: OnlineServing } | null = null;
+  #servings = new WeakMap<StateStore, OnlineServing>();
   #engine: Materializer | null = null;
 
   constructor(config: Config, definitions: readonly Definition[], clock: Clock) {
@@ -119,8 +114,10 @@ export class FeatureStore implements AsyncDisposable {
     this.#definitions = definitions;
     this.#catalog = buildCatalog(definitions);
     this.#resources = new Resources(config, clock);
-    this.getOnlineFeatures = (async (request: never) =>
-      (await this.#openServing()).getOnlineFeatures(request)) as never;
+    this.getOnlineFeatures = ((request: never) =>
+      this.#resources.readState((state) =>
+        this.#servingOf(state).getOnlineFeatures(request),
+      )) as never;
     this.getHistoricalFeatures = (async (request: never) =>
       (await this.#openReader()).getHistoricalFeatures(request)) as never;
   }
@@ -209,8 +206,8 @@ export class FeatureStore implements AsyncDisposable {
 
   /** Ranges of event time of a view that are materialized. */
   async materializationIntervals(view: string): Promise<readonly MaterializationInterval[]> {
-    const state = await this.#resources.stateToRead();
-    return materializationIntervals(state, requireView(this.#catalog, view));
+    const found = requireView(this.#catalog, view);
+    return this.#resources.readState((state) => materializationIntervals(state, found));
   }
 
   /**
@@ -266,27 +263,8 @@ export class FeatureStore implements AsyncDisposable {
   }
 
   /** The rows of a view's batch history in a range of event time, both ends included, as they are. */
-  async readSourceRows(options: {
-    readonly view: string;
-    readonly startTime: TimestampInput;
-    readonly endTime: TimestampInput;
-  }): Promise<Record<string, FieldValue>[]> {
-    const { batchSource } = requireView(this.#catalog, options.view);
-    if (batchSource === null) return [];
-    const duckdb = await this.#resources.duckdb();
-    const relation = await parquetRelation(duckdb, batchSource, this.config.repoDir);
-    const range = {
-      fromUs: toTimestampUs(options.startTime),
-      toUs: toTimestampUs(options.endTime) + 1,
-    };
-    const rows: Record<string, FieldValue>[] = [];
-    for await (const batch of streamBatches(duckdb, relation, batchSource, range)) {
-      for (let i = 0; i < batch.count; i++) {
-        const names = batch.layout.names;
-        rows.push(Object.fromEntries(names.map((n, c) => [n, columnValue(batch.columns[c]!, i)])));
-      }
-    }
-    return rows;
+  async readSourceRows({ view, ...range }: SourceRowsOptions): Promise<SourceRow[]> {
+    return readSourceRows(this.#resources, requireView(this.#catalog, view), range);
   }
 
   /** Removes a view, what is stored of it, and the services that use it, until it is applied again. */
@@ -311,11 +289,13 @@ export class FeatureStore implements AsyncDisposable {
   /** Compares what is served with what the segments give. */
   async verify(options: VerifyOptions = {}): Promise<VerifyResult> {
     const duckdb = await this.#resources.duckdb();
-    const state = await this.#resources.stateToRead();
     const nowUs = this.#resources.clock.nowMs() * US_PER_MS;
-    const [serving, reader] = [await this.#openServing(), await this.#openReader()];
+    const reader = await this.#openReader();
     const sqlRows = { duckdb, rowsOf: await this.#rowsOf() };
-    return verify({ state, catalog: this.#catalog, serving, reader, sqlRows, nowUs }, options);
+    return this.#resources.readState((state) => {
+      const serving = this.#servingOf(state);
+      return verify({ state, catalog: this.#catalog, serving, reader, sqlRows, nowUs }, options);
+    });
   }
 
   /** Rejected records, and sending mended ones again. */
@@ -365,20 +345,25 @@ export class FeatureStore implements AsyncDisposable {
     const view = requireView(this.#catalog, name);
     const { windowing } = view;
     return {
-      ...(await stateSize(await this.#resources.stateToRead(), view)),
+      ...(await this.#resources.readState((state) => stateSize(state, view))),
       reads: windowing === null ? [] : readCosts(planWindows(view, windowing)),
     };
   }
 
   /** Rows and a checksum of keys and values of each view in the online store. */
   async checksum(): Promise<Record<string, ViewChecksum>> {
-    return storeChecksum(await this.#resources.stateToRead());
+    return this.#resources.readState(storeChecksum);
   }
 
   /** The stored rows of a view, decoded. */
   async *inspectView(name: string): ReturnType<typeof inspectRows> {
     const view = requireView(this.#catalog, name);
-    yield* inspectRows(await this.#resources.stateToRead(), view);
+    const { state, release } = await this.#resources.leaseState();
+    try {
+      yield* inspectRows(state, view);
+    } finally {
+      release();
+    }
   }
 
   /** The published segments of a topic source. @throws FreshetError SOURCE_NOT_FOUND */
@@ -404,12 +389,13 @@ export class FeatureStore implements AsyncDisposable {
     await this.close();
   }
 
-  async #openServing(): Promise<OnlineServing> {
-    const state = await this.#resources.stateToRead();
-    if (this.#serving?.state !== state) {
-      this.#serving = { state, serving: openServing(state, this.#catalog, this.#resources.clock) };
-    }
-    return this.#serving.serving;
+  /** One a state: it knows where rows are. */
+  #servingOf(state: StateStore): OnlineServing {
+    const known = this.#servings.get(state);
+    if (known !== undefined) return known;
+    const serving = openServing(state, this.#catalog, this.#resources.clock);
+    this.#servings.set(state, serving);
+    return serving;
   }
 
   async #openReader(): Promise<HistoricalReader> {
@@ -432,9 +418,10 @@ export class FeatureStore implements AsyncDisposable {
   }
 
   async #segmentsOf(source: TopicSource): Promise<SegmentEntry[]> {
-    const state = await this.#resources.stateToRead();
-    const sourceId = state.dictionary.sourceId(source.name);
-    return sourceId === undefined ? [] : listEntries(state.kv, sourceId);
+    return this.#resources.readState(async ({ dictionary, kv }) => {
+      const sourceId = dictionary.sourceId(source.name);
+      return sourceId === undefined ? [] : listEntries(kv, sourceId);
+    });
   }
 
   async #writeRows(
@@ -448,7 +435,7 @@ export class FeatureStore implements AsyncDisposable {
 
   #replaceCatalog(catalog: Catalog): void {
     this.#catalog = catalog;
-    this.#serving = null;
+    this.#servings = new WeakMap();
   }
 
   #ports(): ReturnType<typeof applyPorts> {

@@ -11,6 +11,7 @@ import { createSegmentStore, type SegmentStore } from '../segment/index.ts';
 import { openStateStore, type StateStore } from '../state/index.ts';
 import { openLog, openSchemaRegistry } from './open-connectors.ts';
 import { OpenReads } from './open-reads.ts';
+import { StateFollower, type StateLease } from './state-follower.ts';
 
 /**
  * What a feature store has open. Each resource is opened when it is first asked for and closed with
@@ -103,22 +104,47 @@ export class Resources {
     await this.state();
   }
 
-  /** The state if it is open, otherwise as it is now, without a lock; empty where there is none yet. */
-  async stateToRead(): Promise<StateStore> {
-    const { path, binding } = this.config.onlineStore;
-    if (binding === 'memory' || this.#open.has('state')) return this.state();
-    const open = async (): Promise<StateStore> => {
+  /**
+   * The state of this process if it has it open, otherwise that of another, without a lock and no
+   * older than `onlineStore.staleMsMax`; empty where there is none yet.
+   */
+  async leaseState(): Promise<StateLease> {
+    if (this.config.onlineStore.binding === 'memory' || this.#open.has('state')) {
+      return { state: await this.state(), release: () => {} };
+    }
+    const follower = await this.#once('state-follower', async () => this.#follow(), closeIt);
+    return follower.lease();
+  }
+
+  async readState<T>(read: (state: StateStore) => Promise<T>): Promise<T> {
+    const { state, release } = await this.leaseState();
+    try {
+      return await read(state);
+    } finally {
+      release();
+    }
+  }
+
+  #follow(): StateFollower {
+    const { path, binding, staleMsMax } = this.config.onlineStore;
+    const openThere = async (): Promise<StateStore> => {
       const kv = await openKvStore({ path, binding, readOnly: true });
       return openStateStore(kv, { readOnly: true });
     };
-    try {
-      return await this.#once('state-read', open, closeIt);
-    } catch (thrown) {
-      if (!isNotFound(thrown)) throw thrown;
-      const empty = async (): Promise<StateStore> =>
-        openStateStore(await openKvStore({ path, binding: 'memory' }));
-      return this.#once('state-empty', empty, closeIt);
-    }
+    const openEmpty = async (): Promise<StateStore> =>
+      openStateStore(await openKvStore({ path, binding: 'memory' }));
+    return new StateFollower({
+      open: async () => {
+        try {
+          return { state: await openThere(), isThere: true };
+        } catch (thrown) {
+          if (!isNotFound(thrown)) throw thrown;
+          return { state: await openEmpty(), isThere: false };
+        }
+      },
+      clock: this.clock,
+      staleMsMax,
+    });
   }
 
   /** One at a time: work that puts files in the place of others, or deletes files that nothing names. */

@@ -5,6 +5,7 @@ import { parseDurationUs } from '../core/time.ts';
 import type { Catalog, TopicSource } from '../definition/index.ts';
 import { FreshetError } from '../errors.ts';
 import { listEntries, type SegmentEntry } from '../segment/index.ts';
+import type { StateStore } from '../state/index.ts';
 import { channels } from '../telemetry/index.ts';
 import type { Resources } from './resources.ts';
 
@@ -37,9 +38,10 @@ export async function retainHistory(
   options: { readonly dryRun?: boolean } = {},
 ): Promise<RetentionResult> {
   const kept = retentionOf(catalog, source, resources.config.offlineStore.retention);
-  const state = options.dryRun === true ? await resources.stateToRead() : await resources.state();
-  const sourceId = state.dictionary.sourceId(source.name);
-  const entries = sourceId === undefined ? [] : await listEntries(state.kv, sourceId);
+  const isDry = options.dryRun === true;
+  const entries = isDry
+    ? await resources.readState((state) => entriesOf(state, source))
+    : await entriesOf(await resources.state(), source);
   const expired = expiredEntries(entries, kept);
   const times = expired.map(({ maxEventTimeUs }) => maxEventTimeUs as number);
   const result: RetentionResult = {
@@ -49,12 +51,22 @@ export async function retainHistory(
     bytes: expired.reduce((sum, { bytes }) => sum + bytes, 0),
     beforeUs: times.length === 0 ? null : Math.max(...times) + 1,
   };
-  if (result.beforeUs === null || options.dryRun === true || sourceId === undefined) return result;
+  if (result.beforeUs === null || isDry) return result;
   const swap = { replaced: expired, written: expired.map(withoutRows) };
+  const state = await resources.state();
+  const sourceId = await state.dictionary.ensureSource(source.name);
   await swapSegments(state, sourceId, swap, resources.clock.nowMs());
   const { files, rows, beforeUs } = result;
   channels.dropped.publish({ source: source.name, files, rows, beforeUs });
   return result;
+}
+
+async function entriesOf(
+  { dictionary, kv }: StateStore,
+  { name }: TopicSource,
+): Promise<SegmentEntry[]> {
+  const sourceId = dictionary.sourceId(name);
+  return sourceId === undefined ? [] : listEntries(kv, sourceId);
 }
 
 /** The longest that any view of a source needs. @throws FreshetError CONFIG_INVALID */

@@ -28,9 +28,10 @@ export async function storedStatus(
   resources: Resources,
   catalog: Catalog,
 ): Promise<SourceStatus[]> {
-  const state = await resources.stateToRead();
   const sources = [...sourcesByTopic(catalog).values()];
-  return Promise.all(sources.map((source) => sourceStatus(resources, state, source)));
+  return resources.readState((state) =>
+    Promise.all(sources.map((source) => sourceStatus(resources, state, source))),
+  );
 }
 
 async function sourceStatus(

@@ -2,7 +2,7 @@
 import type { FieldValue } from '../core/field-type.ts';
 import type { AggregationSpec, FeatureView } from '../definition/index.ts';
 import { type DuckdbConnection, quoteIdentifier, quoteLiteral } from '../duckdb/index.ts';
-import type { RowRelation } from '../join/index.ts';
+import { ALL_TIMES, type RowRelation } from '../join/index.ts';
 
 /** The rows of a view as relations, and a connection to read them. */
 export interface PlainSqlRows {
@@ -34,8 +34,8 @@ export async function plainAggregates(
   const relations = await rowsOf(view);
   const rows = relations
     .map(
-      ({ sql, eventTime }) =>
-        `SELECT *, epoch_us(${quoteIdentifier(eventTime)}) AS _e FROM (${sql})`,
+      ({ sqlWithin, eventTime }) =>
+        `SELECT *, epoch_us(${quoteIdentifier(eventTime)}) AS _e FROM (${sqlWithin(ALL_TIMES)})`,
     )
     .join(' UNION ALL BY NAME ');
   const keys = Object.keys(view.joinKeys);

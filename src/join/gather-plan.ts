@@ -54,7 +54,7 @@ export async function gatherPlan(
 }
 
 function fileCounts(relations: readonly RowRelation[], bounds: TimeBounds): FileCounts {
-  const counts = relations.flatMap((relation) => relation.files(bounds) ?? []);
+  const counts = relations.flatMap((relation) => relation.filesWithin(bounds) ?? []);
   return {
     read: counts.reduce((sum, { read }) => sum + read, 0),
     of: counts.reduce((sum, { of }) => sum + of, 0),

@@ -15,6 +15,7 @@ export type {
   NamedHistoricalRequest,
 } from './historical-request.ts';
 export type { JoinPlan, JoinStrategy, KnownAt, LateRows, ReadPlan } from './join-plan.ts';
+export { ALL_TIMES } from './join-plan.ts';
 export type { HistoricalChunk } from './output.ts';
 export type { RowRelation } from './row-relation.ts';
 export {

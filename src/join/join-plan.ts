@@ -57,6 +57,8 @@ export interface TimeBounds {
   readonly toUs: number | null;
 }
 
+export const ALL_TIMES: TimeBounds = { fromUs: null, toUs: null };
+
 export interface ReadPlan {
   readonly alias: string;
   readonly view: string;

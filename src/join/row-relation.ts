@@ -10,9 +10,11 @@ export interface RowRelation {
    * columns of a segment: `_partition` and `_offset`, which tell any two rows apart, and `_late`.
    * Rows out of the bounds may be left out.
    */
-  readonly sql: (bounds: TimeBounds) => string;
+  readonly sqlWithin: (bounds: TimeBounds) => string;
   /** Files that the query reads, of those that there are; null where files are not known one by one. */
-  readonly files: (bounds: TimeBounds) => { readonly read: number; readonly of: number } | null;
+  readonly filesWithin: (
+    bounds: TimeBounds,
+  ) => { readonly read: number; readonly of: number } | null;
   /** How far the rows go; null for batch history, which may change. */
   readonly known: KnownOffsets | null;
   readonly rank: SourceRank;
@@ -108,7 +110,7 @@ function relationSql(
           .map(({ key }, i) => `r.${quoteIdentifier(key)} = s.k${i}`)
           .join(' AND ')}`;
   const conditions = filterConditions(relation, filter).join(' AND ');
-  return `SELECT ${columns.join(', ')} FROM (${relation.sql(filter)}) r${kept} WHERE ${conditions}`;
+  return `SELECT ${columns.join(', ')} FROM (${relation.sqlWithin(filter)}) r${kept} WHERE ${conditions}`;
 }
 
 function orderColumns(relation: RowRelation, hasCreatedTime: boolean): string[] {

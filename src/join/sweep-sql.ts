@@ -84,7 +84,7 @@ function relationSql(
   if (isBitemporal) conditions.push(`${arrival} IS NOT NULL`);
   if (rules.late === 'exclude') conditions.push(`r._late <= ${read.view.graceUs}`);
   return (
-    `SELECT ${columns.join(', ')} FROM (${relation.sql({ fromUs: null, toUs })}) r JOIN ${entities} x ON ${on} ` +
+    `SELECT ${columns.join(', ')} FROM (${relation.sqlWithin({ fromUs: null, toUs })}) r JOIN ${entities} x ON ${on} ` +
     `WHERE ${conditions.join(' AND ')}`
   );
 }

@@ -40,8 +40,8 @@ export function createRowsOf(options: ViewRowsOptions): RowsOf {
 async function batchRows(options: ViewRowsOptions, source: ParquetSource): Promise<RowRelation> {
   const { sql } = await parquetRelation(options.duckdb, source, options.baseDirectory);
   return {
-    sql: () => sql,
-    files: () => null,
+    sqlWithin: () => sql,
+    filesWithin: () => null,
     known: null,
     rank: RANK_BATCH,
     eventTime: source.timestampField,
@@ -70,11 +70,11 @@ async function streamRows(
         (toUs === null || (minEventTimeUs as number) <= toUs),
     );
   return {
-    sql: (bounds) => {
+    sqlWithin: (bounds) => {
       const rows = segmentRelation(options.segmentDirectory, within(bounds), source);
       return isCut ? `SELECT * FROM (${rows}) WHERE ${belowSql(limits ?? [])}` : rows;
     },
-    files: (bounds) => ({ read: within(bounds).length, of: all.filter(isFile).length }),
+    filesWithin: (bounds) => ({ read: within(bounds).length, of: all.filter(isFile).length }),
     known: { topic: source.topic, endOffsets: endOffsets(source, all, limitOf) },
     rank: RANK_STREAM,
     eventTime: source.timestampField,

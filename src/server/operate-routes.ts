@@ -265,10 +265,12 @@ async function someValues(
     });
   }
   const entityRows: Readonly<Record<string, unknown>>[] = [];
-  for await (const key of entityKeys(await store.resources.stateToRead(), found)) {
-    entityRows.push(key);
-    if (entityRows.length === limit) break;
-  }
+  await store.resources.readState(async (state) => {
+    for await (const key of entityKeys(state, found)) {
+      entityRows.push(key);
+      if (entityRows.length === limit) break;
+    }
+  });
   const features = Object.keys(found.schema).map((feature) => `${name}:${feature}`);
   return (await read({ features, entityRows })).toJSON();
 }

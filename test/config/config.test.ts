@@ -33,7 +33,11 @@ describe('loadConfig', () => {
       repoDir: folder,
       registry: { path: join(folder, 'data/registry.json') },
       log: { type: 'embedded', path: join(folder, 'data/log') },
-      onlineStore: { path: join(folder, 'data/online'), binding: 'rocksdb-native' },
+      onlineStore: {
+        path: join(folder, 'data/online'),
+        binding: 'rocksdb-native',
+        staleMsMax: 1_000,
+      },
       offlineStore: {
         path: join(folder, 'data/offline'),
         segmentRowsMax: 500_000,

@@ -10,6 +10,7 @@ import { failure } from './support.ts';
 
 let directory: string;
 const open: Resources[] = [];
+const clock = new ManualClock(0);
 
 beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), 'freshet-resources-'));
@@ -21,7 +22,7 @@ afterEach(async () => {
 
 async function newResources(lender?: Resources): Promise<Resources> {
   const config = await loadConfig(directory, {}, { project: 'shop' });
-  const resources = new Resources(config, new ManualClock(0), lender);
+  const resources = new Resources(config, clock, lender);
   open.push(resources);
   return resources;
 }
@@ -42,23 +43,44 @@ describe('the resources of a feature store', () => {
     await state.dictionary.ensureSource('orders');
     await (await writer.log()).createTopic({ topic: 'orders', partitions: 1 });
     const reader = await newResources();
-    expect((await reader.stateToRead()).dictionary.sourceId('orders')).toBeDefined();
+    expect(
+      await reader.readState(async (state) => state.dictionary.sourceId('orders')),
+    ).toBeDefined();
     expect(await (await reader.logToRead())?.listTopics()).toEqual(['orders']);
     expect((await failure(() => reader.state())).code).toBe('STORE_LOCKED');
     expect((await failure(() => reader.log())).code).toBe('LOG_LOCKED');
     // What could not be opened is tried again.
     await writer.close();
     await (await reader.state()).kv.write(new KvBatch());
-    expect(await reader.stateToRead()).toBe(await reader.state());
+    expect((await reader.leaseState()).state).toBe(await reader.state());
+  });
+
+  it('that are read follow what another process writes, no older than they may be', async () => {
+    const writer = await newResources();
+    const { dictionary, kv } = await writer.state();
+    await dictionary.ensureSource('orders');
+    const reader = await newResources();
+    const key = Buffer.from('a key of the test');
+    const read = () => reader.readState(async (state) => (await state.kv.get(key))?.toString());
+    expect(await read()).toBeUndefined();
+    for (const value of ['first', 'second']) {
+      await kv.write(new KvBatch().put(key, Buffer.from(value)));
+      clock.advance(1_001);
+      expect(await read()).toBe(value);
+    }
   });
 
   it('that are read are empty where there are none, until there are', async () => {
     const reader = await newResources();
     expect(await reader.logToRead()).toBeNull();
-    expect((await reader.stateToRead()).dictionary.sourceId('orders')).toBeUndefined();
+    expect(
+      await reader.readState(async (state) => state.dictionary.sourceId('orders')),
+    ).toBeUndefined();
     const writer = await newResources();
     await (await writer.state()).dictionary.ensureSource('orders');
-    expect((await reader.stateToRead()).dictionary.sourceId('orders')).toBeDefined();
+    expect(
+      await reader.readState(async (state) => state.dictionary.sourceId('orders')),
+    ).toBeDefined();
   });
 
   it('are closed together, and not opened again', async () => {
@@ -69,7 +91,7 @@ describe('the resources of a feature store', () => {
     expect((await failure(() => state.kv.get(Buffer.from('k')))).code).toBe('STORE_CLOSED');
     for (const call of [
       () => resources.state(),
-      () => resources.stateToRead(),
+      () => resources.readState(async () => {}),
       () => resources.log(),
       () => resources.logToRead(),
       () => resources.duckdb(),

@@ -62,8 +62,8 @@ export function batchRelation(
 ): RowRelation {
   const sql = `SELECT *, 0::INTEGER AS _partition, 0::BIGINT AS _late FROM (${table(columns, rows)})`;
   return {
-    sql: () => sql,
-    files: () => null,
+    sqlWithin: () => sql,
+    filesWithin: () => null,
     known: null,
     rank: RANK_BATCH,
     eventTime: 'ts',
@@ -80,8 +80,8 @@ export function streamRelation(
 ): RowRelation {
   const system = '_partition INTEGER, _arrival TIMESTAMP, _late BIGINT';
   return {
-    sql: () => table(`${columns}, ${system}`, rows),
-    files: () => null,
+    sqlWithin: () => table(`${columns}, ${system}`, rows),
+    filesWithin: () => null,
     known: null,
     rank: RANK_STREAM,
     eventTime: 'ts',

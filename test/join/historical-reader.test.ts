@@ -281,7 +281,7 @@ describe('a small memory limit', () => {
         duckdb,
         catalog: buildCatalog(definitions),
         clock: world.fixture.clock,
-        rowsOf: async () => [{ ...batchRelation(COLUMNS, []), sql: () => rows }],
+        rowsOf: async () => [{ ...batchRelation(COLUMNS, []), sqlWithin: () => rows }],
       });
       await using features = await small.getHistoricalFeatures({
         features: [weather],
