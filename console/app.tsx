@@ -12,7 +12,7 @@ import { OverviewPage } from './pages/overview.tsx';
 import { TopicsPage } from './pages/topics.tsx';
 import { ViewPage } from './pages/view.tsx';
 import { Empty, Failure, Loading, PageTitle } from './parts/basics.tsx';
-import type { Route } from './route.ts';
+import { type Route, SEARCH } from './route.ts';
 import { Shell } from './shell.tsx';
 import { useAnswer } from './use-answer.ts';
 import { useRoute } from './use-route.ts';
@@ -60,7 +60,8 @@ function Pages({ onForgetKey }: { readonly onForgetKey: () => void }): VNode {
     document.title = `${title?.textContent ?? 'Console'} · Freshet`;
     scrollTo(0, 0);
     // Not when the console opens: then the browser's own start of the page is right.
-    if (document.activeElement !== document.body || location.hash !== '') title?.focus();
+    const isOpening = document.activeElement === document.body && location.hash === '';
+    if (!isOpening && !location.hash.endsWith(SEARCH)) title?.focus();
   }, [place]);
   return (
     <Shell route={route} onForgetKey={onForgetKey}>

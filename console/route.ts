@@ -10,6 +10,9 @@ export type Route =
   | { readonly page: 'checks' }
   | { readonly page: 'unknown'; readonly hash: string };
 
+/** Behind the hash of the catalogue: go to its search. */
+export const SEARCH = '?search';
+
 const PLAIN = ['overview', 'catalogue', 'topics', 'dead-letters', 'checks'] as const;
 const KINDS: readonly string[] = [
   'entity',

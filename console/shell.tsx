@@ -1,7 +1,7 @@
 import type { ComponentChildren, VNode } from 'preact';
 import { useEffect } from 'preact/hooks';
 import { useLive } from './live.tsx';
-import type { Route } from './route.ts';
+import { type Route, SEARCH } from './route.ts';
 import { type Theme, useTheme } from './theme.tsx';
 
 const PAGES = [
@@ -151,7 +151,7 @@ function useSearchKey(): void {
       event.preventDefault();
       const search = document.querySelector<HTMLElement>('input[type=search]');
       if (search !== null) search.focus();
-      else location.hash = '#/catalogue?search';
+      else location.hash = `#/catalogue${SEARCH}`;
     };
     document.addEventListener('keydown', onKey);
     return () => document.removeEventListener('keydown', onKey);

@@ -13,6 +13,7 @@ import {
   Panel,
   Table,
 } from '../parts/basics.tsx';
+import { SEARCH } from '../route.ts';
 import { LineageGraph } from './lineage-graph.tsx';
 
 const ORDER: readonly Kind[] = [
@@ -73,7 +74,7 @@ function Search({
 }): VNode {
   const input = useRef<HTMLInputElement>(null);
   useEffect(() => {
-    if (location.hash.endsWith('?search')) input.current?.focus();
+    if (location.hash.endsWith(SEARCH)) input.current?.focus();
   }, []);
   return (
     <search class="search">

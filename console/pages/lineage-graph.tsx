@@ -70,13 +70,12 @@ function Box({
     <a
       href={hashOf({ kind, name })}
       class={`box ${kind} ${isDim ? 'dim' : ''}`}
-      aria-label={`${KIND_NAMES[kind]} ${name}`}
       onMouseEnter={() => onPoint(id)}
       onMouseLeave={() => onPoint(null)}
       onFocus={() => onPoint(id)}
       onBlur={() => onPoint(null)}
     >
-      <title>{name}</title>
+      {short !== name && <title>{name}</title>}
       <rect x={x} y={y} width={BOX_WIDTH} height={BOX_HEIGHT} rx="6" />
       <text x={x + 12} y={y + 17} class="box-name">
         {short}
