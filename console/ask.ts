@@ -40,7 +40,7 @@ export async function ask<T>(
   throw new AskError(response.status, code, message, next);
 }
 
-export function sessionKey(): string | null {
+function sessionKey(): string | null {
   return sessionStorage.getItem(KEY);
 }
 

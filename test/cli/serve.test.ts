@@ -17,6 +17,29 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 
 const CUSTOMER = { features: ['last_order:amount'], entities: { customer_id: [1] } };
 
+describe('freshet ui', () => {
+  it('serves the console beside the features, and lets it write only when it is told to', async () => {
+    const access: object[] = [];
+    for (const args of [[], ['--allow-writes']]) {
+      const { code, stderr } = await serving(
+        ['--no-engine', '--log', 'none', ...args],
+        async (url, said) => {
+          expect(said.console).toBe(`${url}/ui/`);
+          expect(await (await fetch(url)).text()).toContain('<title>Freshet</title>');
+          expect((await fetch(`${url}/ui/app.js`)).status).toBe(200);
+          access.push((await (await fetch(`${url}/v1/access`)).json()) as object);
+        },
+        'ui',
+      );
+      expect([code, stderr]).toEqual([0, '']);
+    }
+    expect(access).toMatchObject([
+      { read: true, write: false },
+      { read: true, write: true },
+    ]);
+  });
+});
+
 describe('freshet serve', () => {
   it('serves what the engine beside it reads, until it is asked to stop', async () => {
     await cli(['produce', 'orders', join(repo, 'orders.ndjson')], { repo });
@@ -70,10 +93,14 @@ class FirstWrite extends CapturedStream {
 
 async function serving(
   args: readonly string[],
-  task: (url: string, said: { readonly engine: boolean }) => Promise<void>,
+  task: (
+    url: string,
+    said: { readonly engine: boolean; readonly console?: string },
+  ) => Promise<void>,
+  command: 'serve' | 'ui' = 'serve',
 ): Promise<{ readonly code: number; readonly stderr: string }> {
   const [stdout, stderr, stop] = [new FirstWrite(), new CapturedStream(), new AbortController()];
-  const finished = runCli(['--repo', repo, '--json', 'serve', '--port', '0', ...args], {
+  const finished = runCli(['--repo', repo, '--json', command, '--port', '0', ...args], {
     stdout: stdout.asTerminal,
     stderr: stderr.asTerminal,
     env: {},
