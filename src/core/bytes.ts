@@ -107,7 +107,10 @@ export class ByteReader {
   #at: number;
 
   constructor(bytes: Uint8Array, at = 0) {
-    this.#buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    // Most bytes come from a store, whose bindings give Buffers.
+    this.#buffer = Buffer.isBuffer(bytes)
+      ? bytes
+      : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#at = at;
   }
 

@@ -6,13 +6,7 @@
 import type { FieldType, FieldValue } from '../core/field-type.ts';
 import { compareRowOrder, type RowOrder } from '../core/row-order.ts';
 import { entityStateKey, SPACE, type StateStore } from '../state/index.ts';
-import {
-  FEATURE_ABSENT,
-  layoutIdOf,
-  RowValueDecoder,
-  readStoredOrder,
-  type StoredRow,
-} from './row-value.ts';
+import { FEATURE_ABSENT, layoutIdOf, RowValueDecoder, readStoredOrder } from './row-value.ts';
 import { BATCH_ROW, UNKNOWN_PARTITION, ViewPlaces, type ViewPlacesOptions } from './view-places.ts';
 import type { RowColumns, ViewFeatures, ViewReader } from './view-reader.ts';
 import { WindowReader } from './window-reader.ts';
@@ -112,18 +106,14 @@ class RowReader implements ViewReader {
       if (found >= 0 || isOnly) partitions[e] = candidates[place] as number;
       start = end;
       if (found < 0) continue;
-      const row = this.#decode(stored[found] as Uint8Array);
-      eventTimesUs[e] = row.eventTimeUs;
-      for (let f = 0; f < values.length; f++) {
-        (values[f] as FieldValue[])[e] = row.values[f] as FieldValue;
-        (states[f] as Uint8Array)[e] = row.states[f] as number;
-      }
+      const bytes = stored[found] as Uint8Array;
+      eventTimesUs[e] = this.#decoderOf(bytes).decodeInto(bytes, values, states, e);
     }
     const effectiveAtUs = new Float64Array(count).fill(atUs);
     return { values, states, eventTimesUs, partitions, effectiveAtUs };
   }
 
-  #decode(bytes: Uint8Array): StoredRow {
+  #decoderOf(bytes: Uint8Array): RowValueDecoder {
     const layoutId = layoutIdOf(bytes);
     let decoder = this.#decoders.get(layoutId);
     if (decoder === undefined) {
@@ -131,7 +121,7 @@ class RowReader implements ViewReader {
       decoder = new RowValueDecoder(layout, this.#features, this.#types);
       this.#decoders.set(layoutId, decoder);
     }
-    return decoder.decode(bytes);
+    return decoder;
   }
 }
 

@@ -96,7 +96,11 @@ function stateOf(column: Column | undefined, i: number): number {
 
 /** Reads the order alone. @throws FreshetError STORE_CORRUPT */
 export function readStoredOrder(bytes: Uint8Array): StoredOrder {
-  return orCorrupt(() => readHeader(new ByteReader(bytes)));
+  try {
+    return readHeader(new ByteReader(bytes));
+  } catch (cause) {
+    throw corrupt(cause);
+  }
 }
 
 /** The layout that a stored row was written with. */
@@ -114,6 +118,8 @@ export interface StoredRow extends StoredOrder {
 /** Reads some features from values of one stored layout. */
 export class RowValueDecoder {
   readonly #readers: readonly ValueReader[];
+  /** By stored feature, the bytes of a value; 0 where they differ. */
+  readonly #sizes: readonly number[];
   /** Place in the answer by stored feature; -1 for one that is not asked for. */
   readonly #places: readonly number[];
   readonly #wanted: number;
@@ -121,6 +127,7 @@ export class RowValueDecoder {
   /** A feature that the layout has under another type counts as absent. */
   constructor(layout: StoredLayout, names: readonly string[], types: readonly FieldType[]) {
     this.#readers = layout.types.map(valueReader);
+    this.#sizes = layout.types.map((type) => FIXED_BYTES[type] ?? 0);
     this.#places = layout.names.map((name, f) => {
       const place = names.indexOf(name);
       return place >= 0 && types[place] === layout.types[f] ? place : -1;
@@ -130,27 +137,76 @@ export class RowValueDecoder {
 
   /** @throws FreshetError STORE_CORRUPT */
   decode(bytes: Uint8Array): StoredRow {
-    return orCorrupt(() => this.#decode(bytes));
+    const values = Array.from({ length: this.#wanted }, (): FieldValue[] => [null]);
+    const states = Array.from({ length: this.#wanted }, () => new Uint8Array(1));
+    const order = readStoredOrder(bytes);
+    this.decodeInto(bytes, values, states, 0);
+    return {
+      ...order,
+      states: states.map((column) => column[0] as number),
+      values: values.map((column) => column[0] as FieldValue),
+    };
   }
 
-  #decode(bytes: Uint8Array): StoredRow {
-    const reader = new ByteReader(bytes);
-    const order = readHeader(reader);
-    const packed = reader.raw(Math.ceil(this.#places.length / 4));
-    const states = new Array<number>(this.#wanted).fill(FEATURE_ABSENT);
-    const values = new Array<FieldValue>(this.#wanted).fill(null);
-    for (let f = 0; f < this.#places.length; f++) {
-      const state = ((packed[f >>> 2] as number) >>> ((f & 3) * 2)) & 3;
-      const place = this.#places[f] as number;
-      const value = state === FEATURE_PRESENT ? (this.#readers[f] as ValueReader)(reader) : null;
-      if (place < 0) continue;
-      states[place] = state;
-      values[place] = value;
+  /**
+   * Puts what was asked for at place `i` of columns that hold nulls and FEATURE_ABSENT there; answers
+   * with the event time. @throws FreshetError STORE_CORRUPT
+   */
+  decodeInto(
+    bytes: Uint8Array,
+    values: readonly FieldValue[][],
+    states: readonly Uint8Array[],
+    i: number,
+  ): number {
+    try {
+      return this.#decodeInto(bytes, values, states, i);
+    } catch (cause) {
+      throw corrupt(cause);
     }
-    if (!reader.done) throw new RangeError('there are bytes behind the last value');
-    return { ...order, states, values };
+  }
+
+  #decodeInto(
+    bytes: Uint8Array,
+    values: readonly FieldValue[][],
+    states: readonly Uint8Array[],
+    i: number,
+  ): number {
+    const reader = new ByteReader(bytes);
+    reader.u16();
+    const flags = reader.u8();
+    const eventTimeUs = reader.f64();
+    if ((flags & CREATED_BIT) !== 0) reader.skip(8);
+    reader.varint();
+    const packedAt = reader.position;
+    reader.skip(Math.ceil(this.#places.length / 4));
+    for (let f = 0; f < this.#places.length; f++) {
+      const state = ((bytes[packedAt + (f >>> 2)] as number) >>> ((f & 3) * 2)) & 3;
+      const place = this.#places[f] as number;
+      if (place >= 0) {
+        (states[place] as Uint8Array)[i] = state;
+        if (state !== FEATURE_PRESENT) continue;
+        (values[place] as FieldValue[])[i] = (this.#readers[f] as ValueReader)(reader);
+      } else if (state === FEATURE_PRESENT) {
+        const size = this.#sizes[f] as number;
+        if (size > 0) reader.skip(size);
+        else (this.#readers[f] as ValueReader)(reader);
+      }
+    }
+    if (reader.position !== bytes.length) {
+      throw new RangeError('its values do not end where its bytes do');
+    }
+    return eventTimeUs;
   }
 }
+
+const FIXED_BYTES: Readonly<Partial<Record<FieldType, number>>> = {
+  bool: 1,
+  int32: 4,
+  float32: 4,
+  int64: 8,
+  float64: 8,
+  timestamp: 8,
+};
 
 function readHeader(reader: ByteReader): StoredOrder {
   reader.u16();
@@ -163,14 +219,10 @@ function readHeader(reader: ByteReader): StoredOrder {
   };
 }
 
-function orCorrupt<T>(read: () => T): T {
-  try {
-    return read();
-  } catch (cause) {
-    if (cause instanceof FreshetError) throw cause;
-    const what = cause instanceof Error ? cause.message : String(cause);
-    throw new FreshetError('STORE_CORRUPT', `a stored row cannot be read: ${what}`, { cause });
-  }
+function corrupt(cause: unknown): FreshetError {
+  if (cause instanceof FreshetError) return cause;
+  const what = cause instanceof Error ? cause.message : String(cause);
+  return new FreshetError('STORE_CORRUPT', `a stored row cannot be read: ${what}`, { cause });
 }
 
 type ValueWriter = (writer: ByteWriter, column: Column, i: number) => void;
