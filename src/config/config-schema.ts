@@ -6,6 +6,7 @@ import {
   COMPACTED_RANGE_BYTES_MAX,
   COMPACTION_EVERY_MS,
   COMPACTION_FAN_IN,
+  READ_CACHE_BYTES_MAX,
   RETIRED_GRACE_MS,
   ROW_BYTES_MAX,
   SEGMENT_AGE_MS_MAX,
@@ -104,6 +105,7 @@ export const CONFIG_SCHEMA = z.strictObject({
       path: path.default('data/online'),
       binding: z.enum(['rocksdb-native', 'rocksdb', 'memory']).default('rocksdb-native'),
       staleMsMax: z.int().min(0).default(STALE_MS_MAX),
+      cacheBytesMax: z.int().min(0).default(READ_CACHE_BYTES_MAX),
     })
     .prefault({}),
   offlineStore: z

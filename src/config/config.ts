@@ -55,6 +55,8 @@ export interface OnlineStoreConfig {
   readonly binding: KvBinding;
   /** How old the state may be that a process reads while another one writes it. */
   readonly staleMsMax: number;
+  /** What online reads keep in memory of what they have read; 0: nothing. */
+  readonly cacheBytesMax: number;
 }
 
 export type KvBinding = 'rocksdb-native' | 'rocksdb' | 'memory';

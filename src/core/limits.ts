@@ -21,6 +21,9 @@ export const SEGMENT_BYTES_MAX = 64 * 1024 * 1024;
 /** Age at which a segment is cut, however small: how far history may lag behind the stream. */
 export const SEGMENT_AGE_MS_MAX = 60_000;
 
+/** Rows and windows that online reads keep in memory: some 100,000 rows of ten features. */
+export const READ_CACHE_BYTES_MAX = 32 * 1024 * 1024;
+
 /** How old the state may be that another process reads: opening it again takes 2 to 65 ms. */
 export const STALE_MS_MAX = 1_000;
 

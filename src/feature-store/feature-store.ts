@@ -393,7 +393,9 @@ export class FeatureStore implements AsyncDisposable {
   #servingOf(state: StateStore): OnlineServing {
     const known = this.#servings.get(state);
     if (known !== undefined) return known;
-    const serving = openServing(state, this.#catalog, this.#resources.clock);
+    const { clock } = this.#resources;
+    const readMany = this.#resources.readManyOf(state);
+    const serving = openServing(state, this.#catalog, clock, readMany);
     this.#servings.set(state, serving);
     return serving;
   }

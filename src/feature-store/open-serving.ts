@@ -10,17 +10,24 @@ import {
 import {
   createOnlineServing,
   type OnlineServing,
+  type OnlineServingOptions,
   type PartitionPosition,
 } from '../serving/index.ts';
 import type { StateStore } from '../state/index.ts';
 
 /** Online reads of the catalog from the state. */
-export function openServing(state: StateStore, catalog: Catalog, clock: Clock): OnlineServing {
+export function openServing(
+  state: StateStore,
+  catalog: Catalog,
+  clock: Clock,
+  readMany: OnlineServingOptions['readMany'],
+): OnlineServing {
   const fingerprints = new WeakMap<FeatureView, string>();
   return createOnlineServing({
     state,
     catalog,
     clock,
+    readMany,
     partitionsOf: (source) => partitionsOf(state, catalog, source),
     positionsOf: (source) => positionsOf(state, catalog, source),
     fingerprintOf: (view) => {

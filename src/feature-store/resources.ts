@@ -4,7 +4,7 @@ import type { Config } from '../config/index.ts';
 import type { Clock } from '../core/clock.ts';
 import { type Duckdb, openDuckdb } from '../duckdb/index.ts';
 import { FreshetError } from '../errors.ts';
-import { openKvStore } from '../kv/index.ts';
+import { type KvReader, type KvStore, openKvStore, ReadCache } from '../kv/index.ts';
 import type { Log } from '../log/index.ts';
 import { RegistryFile } from '../registry/index.ts';
 import { createSegmentStore, type SegmentStore } from '../segment/index.ts';
@@ -26,6 +26,7 @@ export class Resources {
   readonly #closers: (() => Promise<void>)[] = [];
   readonly #closerOf = new Map<string, () => Promise<void>>();
   readonly #lender: Resources | null;
+  readonly #caches = new WeakMap<StateStore, ReadCache>();
   #closed = false;
   #turn: Promise<unknown> = Promise.resolve();
 
@@ -86,7 +87,7 @@ export class Resources {
   state(): Promise<StateStore> {
     const { path, binding } = this.config.onlineStore;
     const open = async (): Promise<StateStore> =>
-      openStateStore(await openKvStore({ path, binding }));
+      this.#openState(await openKvStore({ path, binding }), false);
     return this.#once('state', open, closeIt);
   }
 
@@ -125,12 +126,25 @@ export class Resources {
     }
   }
 
+  /** How online reads get the values of keys: through the cache of a state. */
+  readManyOf(state: StateStore): KvReader['getMany'] {
+    const cache = this.#caches.get(state);
+    return (keys) => (cache ?? state.kv).getMany(keys);
+  }
+
+  async #openState(kv: KvStore, readOnly: boolean): Promise<StateStore> {
+    const { cacheBytesMax } = this.config.onlineStore;
+    if (cacheBytesMax === 0) return openStateStore(kv, { readOnly });
+    const cache = new ReadCache(kv, cacheBytesMax);
+    const state = await openStateStore(cache.store, { readOnly });
+    this.#caches.set(state, cache);
+    return state;
+  }
+
   #follow(): StateFollower {
     const { path, binding, staleMsMax } = this.config.onlineStore;
-    const openThere = async (): Promise<StateStore> => {
-      const kv = await openKvStore({ path, binding, readOnly: true });
-      return openStateStore(kv, { readOnly: true });
-    };
+    const openThere = async (): Promise<StateStore> =>
+      this.#openState(await openKvStore({ path, binding, readOnly: true }), true);
     const openEmpty = async (): Promise<StateStore> =>
       openStateStore(await openKvStore({ path, binding: 'memory' }));
     return new StateFollower({

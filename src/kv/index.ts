@@ -11,3 +11,4 @@ export {
   type KvWriteOptions,
 } from './kv-store.ts';
 export { openKvStore } from './open-kv-store.ts';
+export { ReadCache } from './read-cache.ts';

@@ -3,7 +3,7 @@ export { createUpserter } from './create-upserter.ts';
 export { entityKeys } from './entity-keys.ts';
 export { eraseEntity } from './erase-entity.ts';
 export { type InspectedRow, inspectRows } from './inspect-rows.ts';
-export { OnlineReader } from './online-reader.ts';
+export { OnlineReader, type OnlineReaderOptions } from './online-reader.ts';
 export {
   createRowUpserter,
   type RowUpserter,

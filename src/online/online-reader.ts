@@ -5,19 +5,26 @@
  */
 import type { FieldType, FieldValue } from '../core/field-type.ts';
 import { compareRowOrder, type RowOrder } from '../core/row-order.ts';
+import type { KvReader } from '../kv/index.ts';
 import { entityStateKey, SPACE, type StateStore } from '../state/index.ts';
 import { FEATURE_ABSENT, layoutIdOf, RowValueDecoder, readStoredOrder } from './row-value.ts';
 import { BATCH_ROW, UNKNOWN_PARTITION, ViewPlaces, type ViewPlacesOptions } from './view-places.ts';
 import type { RowColumns, ViewFeatures, ViewReader } from './view-reader.ts';
 import { WindowReader } from './window-reader.ts';
 
+export interface OnlineReaderOptions extends ViewPlacesOptions {
+  /** Default: the state's store. */
+  readonly readMany?: KvReader['getMany'] | undefined;
+}
+
 /** Compiled for one list of views; use it for many reads. */
 export class OnlineReader {
-  readonly #state: StateStore;
+  readonly #readMany: KvReader['getMany'];
   readonly #views: readonly ViewReader[];
 
-  constructor(options: ViewPlacesOptions, views: readonly ViewFeatures[]) {
-    this.#state = options.state;
+  constructor(options: OnlineReaderOptions, views: readonly ViewFeatures[]) {
+    const { kv } = options.state;
+    this.#readMany = options.readMany ?? ((keys) => kv.getMany(keys));
     this.#views = views.map((features) =>
       features.view.windowing === null
         ? new RowReader(options, features)
@@ -39,7 +46,7 @@ export class OnlineReader {
     const finish = this.#views.map((view, v) =>
       view.prepare(entities[v] as readonly (readonly FieldValue[])[], atUs, keys),
     );
-    const stored = keys.length === 0 ? [] : await this.#state.kv.getMany(keys);
+    const stored = keys.length === 0 ? [] : await this.#readMany(keys);
     return finish.map((makeColumns) => makeColumns(stored));
   }
 }

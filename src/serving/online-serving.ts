@@ -13,6 +13,7 @@ import type {
   TopicSource,
   UntypedFeatureVector,
 } from '../definition/index.ts';
+import type { OnlineReaderOptions } from '../online/index.ts';
 import type { StateStore } from '../state/index.ts';
 import { type FeatureRequest, planFeatures } from '../transform/index.ts';
 import type { EntityRow } from './entity-columns.ts';
@@ -21,6 +22,8 @@ import { PreparedRead } from './prepared-read.ts';
 
 export interface OnlineServingOptions {
   readonly state: StateStore;
+  /** Reads rows and windows. Default: the state's store. */
+  readonly readMany?: OnlineReaderOptions['readMany'] | undefined;
   readonly catalog: Catalog;
   readonly clock: Clock;
   /** Partitions of a source's topic. */

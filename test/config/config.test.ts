@@ -37,6 +37,7 @@ describe('loadConfig', () => {
         path: join(folder, 'data/online'),
         binding: 'rocksdb-native',
         staleMsMax: 1_000,
+        cacheBytesMax: 33_554_432,
       },
       offlineStore: {
         path: join(folder, 'data/offline'),
