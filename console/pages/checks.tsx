@@ -94,7 +94,7 @@ function Parity({ catalogue }: { readonly catalogue: Catalogue }): VNode {
         {result !== null && <Result result={result} />}
         {result === null && error === null && (
           <Empty title={isRunning ? 'Comparing both sides…' : 'Nothing compared yet'}>
-            A sample of 200 entities a view; `freshet verify` takes other samples.
+            A sample of 200 entities a view; <code>freshet verify</code> takes other samples.
           </Empty>
         )}
       </div>
@@ -106,12 +106,15 @@ function Result({ result: { same, views } }: { readonly result: Verification }):
   const differences = views.flatMap(({ view, differences }) =>
     differences.map((difference) => ({ view, difference })),
   );
+  const values = views.reduce((sum, of) => sum + of.values, 0);
   return (
     <>
-      <p class={same ? 'done' : 'fault'}>
-        {same
-          ? 'Both sides agree to the last bit.'
-          : `${formatPlural(differences.length, 'value differs', 'values differ')}.`}
+      <p class={!same ? 'fault' : values === 0 ? 'note' : 'done'}>
+        {!same
+          ? `${formatPlural(differences.length, 'value differs', 'values differ')}.`
+          : values === 0
+            ? 'There was nothing to compare: no entity is in the online store.'
+            : 'Both sides agree to the last bit.'}
       </p>
       <Table
         label="Compared"

@@ -90,7 +90,11 @@ function List({
       title={formatPlural(total, 'letter')}
       aside={<RetryButton text="Retry all…" onClick={onRetryAll} />}
       {...(total > letters.length && {
-        note: `The newest ${letters.length}; \`freshet dead-letters\` lists all.`,
+        note: (
+          <>
+            The newest {letters.length}; <code>freshet dead-letters</code> lists all.
+          </>
+        ),
       })}
     >
       <div class="filter">
@@ -149,7 +153,9 @@ function RetryButton({
   }
   return (
     <span class="no-write">
-      <span class="muted">A retry writes: it needs a key, or `freshet ui --allow-writes`.</span>
+      <span class="muted">
+        A retry writes: it needs a key, or <code>freshet ui --allow-writes</code>.
+      </span>
       <button type="button" class="small" onClick={askKey}>
         Give a key
       </button>

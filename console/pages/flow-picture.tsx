@@ -77,7 +77,7 @@ function Topics({ overview: { sources } }: { readonly overview: Overview }): VNo
 const ENGINES = {
   running: ['good', 'running'],
   stopped: ['bad', 'stopped'],
-  none: ['plain', 'not in this process'],
+  none: ['plain', 'not here'],
 } as const;
 
 function EngineBox({

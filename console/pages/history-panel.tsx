@@ -41,7 +41,7 @@ export function HistoryPanel({ view, schema, entity }: Props): VNode {
   return (
     <Panel
       title={`History of ${title}`}
-      note="Values as a join from the segments gives them at each time; rows that are not in a segment yet are not among them."
+      note="As a join from the segments gives them; rows that are in no segment yet are missing."
       aside={
         <div class="field inline">
           <label for={id}>Feature</label>
@@ -56,7 +56,6 @@ export function HistoryPanel({ view, schema, entity }: Props): VNode {
           </select>
         </div>
       }
-      wide
     >
       <fieldset class="ranges">
         <legend class="visually-hidden">Range before the last row</legend>
@@ -113,7 +112,7 @@ function Shown({
         times={times}
         values={figures}
         format={type === 'bool' ? String : formatCompact}
-        height={220}
+        height={260}
         steps
       />
       <details>

@@ -42,8 +42,8 @@ export function Lookup({ view, spec }: { readonly view: string; readonly spec: V
     }
   };
   return (
-    <>
-      <Panel title="Look up a value" wide>
+    <div class={found !== null && spec.offline ? 'columns' : ''}>
+      <Panel title="Look up a value">
         <LookupForm view={view} spec={spec} onLook={look} />
         {error !== null && <Failure error={error} />}
         {found !== null && <FoundValues view={view} spec={spec} values={found.values} />}
@@ -56,7 +56,7 @@ export function Lookup({ view, spec }: { readonly view: string; readonly spec: V
           entity={found.entity}
         />
       )}
-    </>
+    </div>
   );
 }
 
@@ -179,11 +179,15 @@ function FoundValues({
   readonly spec: ViewSpec;
   readonly values: Values;
 }): VNode {
-  const receipt = receipts?.[view]?.[0];
+  const features = Object.keys(schema);
+  const times = features.map((feature) => timeText(eventTimestamps[0]?.[feature] ?? null));
+  // One time for all is said once: windows are of the time they were read at.
+  const isOneTime = new Set(times).size === 1;
+  const head = ['Feature', 'Value', 'Status'];
   return (
     <div role="status">
-      <Table label="Values" head={['Feature', 'Value', 'Status', 'Event time']}>
-        {Object.keys(schema).map((feature) => (
+      <Table label="Values" head={isOneTime ? head : [...head, 'Event time']}>
+        {features.map((feature, i) => (
           <tr key={feature}>
             <th scope="row" class="name">
               {feature}
@@ -192,11 +196,11 @@ function FoundValues({
             <td>
               <StatusBadge status={statuses[0]?.[feature] ?? ''} />
             </td>
-            <td class="time">{timeText(eventTimestamps[0]?.[feature] ?? null)}</td>
+            {!isOneTime && <td class="time">{times[i]}</td>}
           </tr>
         ))}
       </Table>
-      {receipt !== undefined && <ReceiptLine receipt={receipt} />}
+      <Origin receipt={receipts?.[view]?.[0]} eventTime={isOneTime ? times[0] : undefined} />
     </div>
   );
 }
@@ -213,13 +217,20 @@ function StatusBadge({ status }: { readonly status: string }): VNode {
   return <Badge tone={tone}>{text}</Badge>;
 }
 
-function ReceiptLine({ receipt }: { readonly receipt: Receipt }): VNode | null {
-  const { topic, partition, appliedOffset, streamTimeUs } = receipt;
-  if (topic === null) return null;
+function Origin({
+  receipt,
+  eventTime = '–',
+}: {
+  readonly receipt: Receipt | undefined;
+  readonly eventTime: string | undefined;
+}): VNode {
+  const { topic = null, partition, appliedOffset, streamTimeUs = null } = receipt ?? {};
   return (
     <p class="note">
-      From {topic}[{partition}], applied up to offset {appliedOffset}
-      {streamTimeUs !== null && `, stream time ${formatTimeUs(streamTimeUs)}`}.
+      {eventTime !== '–' && `Event time ${eventTime}. `}
+      {topic !== null && `From ${topic}[${partition}], applied up to offset ${appliedOffset}`}
+      {topic !== null && streamTimeUs !== null && `, stream time ${formatTimeUs(streamTimeUs)}`}
+      {topic !== null && '.'}
     </p>
   );
 }

@@ -14,7 +14,7 @@ export function SegmentTimeline({ source }: { readonly source: string }): VNode 
     EVERY_MS,
   );
   return (
-    <Panel title="Segments" note={`Every row of ${source}, in Parquet, by event time.`} wide>
+    <Panel title="Segments" note={`Every row of ${source}, in Parquet, by event time.`}>
       <Answered answer={answer} what="the segments">
         {(segments) => <Segments segments={segments.filter(({ file }) => file !== null)} />}
       </Answered>

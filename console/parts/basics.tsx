@@ -26,19 +26,16 @@ export function Panel({
   title,
   note,
   aside,
-  wide = false,
   children,
 }: {
   readonly title: string;
   readonly note?: ComponentChildren;
   /** At the right of the title. */
   readonly aside?: ComponentChildren;
-  /** Over all columns. */
-  readonly wide?: boolean;
   readonly children: ComponentChildren;
 }): VNode {
   return (
-    <section class={wide ? 'panel wide' : 'panel'}>
+    <section class="panel">
       <header class="panel-head">
         <h2>{title}</h2>
         {aside}

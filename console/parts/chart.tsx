@@ -83,7 +83,7 @@ function optionsOf(props: ChartProps, width: number, colors: Colors): UPlot.Opti
   return {
     width,
     height,
-    padding: [8, 8, 0, 0],
+    padding: [8, live ? 8 : 34, 0, 0],
     legend: { show: false },
     tzDate: (seconds) => UPlot.tzDate(new Date(seconds * 1_000), 'UTC'),
     cursor: { points: { size: 7 }, drag: { x: !live, y: false } },
@@ -117,7 +117,7 @@ function optionsOf(props: ChartProps, width: number, colors: Colors): UPlot.Opti
 
 /** From zero where all is above it, with room over the greatest. */
 function rangeOf(low: number | null, high: number | null): [number, number] {
-  if (low === null || high === null) return [0, 1];
+  if (low === null || high === null) return [0, FLAT_ROOM];
   const from = Math.min(0, low);
   const to = Math.max(0, high);
   const room = (to - from) * 0.1 || FLAT_ROOM;
