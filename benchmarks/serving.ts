@@ -22,9 +22,11 @@ import { createFeatureServer } from '../src/server/index.ts';
 
 const USERS = 100_000;
 const COLUMNS = Array.from({ length: 50 }, (_, i) => `c${i}`);
-const READS = 2_000;
-/** Reads of keys that were not read before: no two have a key in common. */
-const COLD_READS = 800;
+const COUNTS = [1, 10, 100];
+const READS = 5_000;
+const WARM_UP = 200;
+/** Reads of other entities each. */
+const COLD_READS = 600;
 const HTTP_REQUESTS = 2_000;
 const HTTP_CONNECTIONS = 16;
 const START_MS = Date.parse('2026-01-01T00:00:00Z');
@@ -62,18 +64,34 @@ const FEATURES: Readonly<Record<string, readonly string[]>> = {
 };
 
 const directory = mkdtempSync(join(tmpdir(), 'freshet-bench-'));
-const store = await openFeatureStore({
-  directory,
-  definitions: [user, events, rows, windows],
-  config: { project: 'bench' },
-});
+const ASOF = new Date(START_MS + 3 * 86_400_000);
+
 try {
-  await fill(store);
-  await embedded(store);
-  await http(store);
+  await withStore(true, fill);
+  console.log('embedded client, microseconds: p50 p99; bare is getMany of the same keys');
+  const keys = await withStore(false, cold);
+  await withStore(true, (store) => hot(store, keys));
+  await withStore(true, http);
 } finally {
-  await store.close();
   rmSync(directory, { recursive: true, force: true });
+}
+
+async function withStore<T>(
+  isCached: boolean,
+  use: (store: FeatureStore) => Promise<T>,
+): Promise<T> {
+  const onlineStore = isCached ? {} : { cacheBytesMax: 0 };
+  const config = { project: 'bench', onlineStore };
+  const store = await openFeatureStore({
+    directory,
+    definitions: [user, events, rows, windows],
+    config,
+  });
+  try {
+    return await use(store);
+  } finally {
+    await store.close();
+  }
 }
 
 /** Three rows a user, days apart. */
@@ -96,51 +114,65 @@ async function fill(opened: FeatureStore): Promise<void> {
   await opened.stopEngine();
 }
 
-async function embedded(opened: FeatureStore): Promise<void> {
+/** Every read from the store: without the cache, other entities each time. Answers with some keys. */
+async function cold(opened: FeatureStore): Promise<Map<string, Uint8Array[]>> {
   const { kv } = await opened.resources.state();
-  const asOf = new Date(START_MS + 3 * 86_400_000);
-  console.log('embedded client, microseconds: p50 p99; bare is getMany of the same keys');
+  const keys = new Map<string, Uint8Array[]>();
   for (const [view, features] of Object.entries(FEATURES)) {
-    for (const count of [1, 10, 100]) {
-      const read = (first: number) => async (): Promise<void> => {
-        const entityRows = Array.from({ length: count }, (_, i) => ({
-          user_id: BigInt((first + i) % USERS),
-        }));
-        await opened.getOnlineFeatures({ features, entityRows, asOf });
-      };
-      const keysOf = async (first: number): Promise<Uint8Array[]> => {
-        const seen = watchKeys(kv);
-        await read(first)();
-        return seen.end();
-      };
-      const warm = await keysOf(7);
-      const hot = await measure(READS, () => read(7));
-      const bareHot = await measure(READS, () => async () => void (await kv.getMany(warm)));
-      // Half of the users for ours, the other half for bare: neither has seen the other's blocks.
-      const cold = await measure(COLD_READS, (i) => read((i * count * 61) % (USERS / 2)));
+    for (const count of COUNTS) {
+      const requests = Array.from({ length: COLD_READS }, (_, i) => ({
+        features,
+        entityRows: entityRows((i * count * 61) % USERS, count),
+        asOf: ASOF,
+      }));
       const sets: Uint8Array[][] = [];
-      for (let i = 0; i < COLD_READS; i++) {
-        sets.push(
-          warm.map((key, k) => shifted(key, USERS / 2 + ((i * count * 61 + k) % (USERS / 2)))),
-        );
+      for (const request of requests) {
+        const seen = watchKeys(kv);
+        await opened.getOnlineFeatures(request);
+        sets.push(seen.end());
       }
-      const bareCold = await measure(COLD_READS, (i) => async () => {
-        await kv.getMany(sets[i] as Uint8Array[]);
+      keys.set(`${view} ${count}`, sets[0] as Uint8Array[]);
+      const ours = await measure(COLD_READS, async (i) => {
+        await opened.getOnlineFeatures(requests[i % COLD_READS] as (typeof requests)[0]);
       });
-      const cells = [hot, bareHot, cold, bareCold].map(([p50, p99]) => `${p50} ${p99}`.padEnd(10));
-      console.log(
-        `  ${view.padEnd(8)} ${String(count).padStart(3)} keys  hot ${cells[0]} bare ${cells[1]}  ` +
-          `cold ${cells[2]} bare ${cells[3]}  cold/bare ${((cold[0] as number) / (bareCold[0] as number)).toFixed(2)}`,
-      );
+      const bare = await measure(COLD_READS, async (i) => {
+        await kv.getMany(sets[i % COLD_READS] as Uint8Array[]);
+      });
+      report(`cold ${view}`, count, ours, bare);
+    }
+  }
+  return keys;
+}
+
+/** The same entities again and again, from the cache. */
+async function hot(opened: FeatureStore, keys: ReadonlyMap<string, Uint8Array[]>): Promise<void> {
+  const { kv } = await opened.resources.state();
+  for (const [view, features] of Object.entries(FEATURES)) {
+    for (const count of COUNTS) {
+      const request = { features, entityRows: entityRows(0, count), asOf: ASOF };
+      const ours = await measure(READS, async () => void (await opened.getOnlineFeatures(request)));
+      const some = keys.get(`${view} ${count}`) as Uint8Array[];
+      const bare = await measure(READS, async () => void (await kv.getMany(some)));
+      report(`hot  ${view}`, count, ours, bare);
     }
   }
 }
 
-/** The key of another user: int64 join keys are the last eight bytes. */
-function shifted(key: Uint8Array, userId: number): Uint8Array {
-  const bytes = Buffer.from(key);
-  bytes.writeBigUInt64BE(BigInt.asUintN(64, BigInt(userId)) ^ (1n << 63n), bytes.length - 8);
-  return bytes;
+function report(
+  what: string,
+  count: number,
+  ours: readonly [number, number],
+  bare: readonly [number, number],
+): void {
+  const cells = [ours, bare].map(([p50, p99]) => `${p50} ${p99}`.padStart(11));
+  const ratio = (ours[0] / bare[0]).toFixed(2);
+  console.log(
+    `  ${what.padEnd(13)} ${String(count).padStart(3)} entities  ${cells[0]}  bare ${cells[1]}  ${ratio} of bare`,
+  );
+}
+
+function entityRows(first: number, count: number): { user_id: bigint }[] {
+  return Array.from({ length: count }, (_, i) => ({ user_id: BigInt((first + i) % USERS) }));
 }
 
 function watchKeys(kv: KvStore): { end(): Uint8Array[] } {
@@ -160,20 +192,19 @@ function watchKeys(kv: KvStore): { end(): Uint8Array[] } {
 
 async function measure(
   count: number,
-  makeRead: (i: number) => () => Promise<void>,
+  read: (i: number) => Promise<void>,
 ): Promise<[p50: number, p99: number]> {
   const times = new Float64Array(count);
+  for (let i = 0; i < WARM_UP; i++) await read(count + i);
   for (let i = 0; i < count; i++) {
-    const read = makeRead(i);
     const began = performance.now();
-    await read();
+    await read(i);
     times[i] = (performance.now() - began) * 1_000;
   }
   times.sort();
-  return [0.5, 0.99].map((part) => Math.round(times[Math.floor(count * part)] as number)) as [
-    number,
-    number,
-  ];
+  const at = (part: number): number =>
+    Math.round((times[Math.floor(count * part)] as number) * 10) / 10;
+  return [at(0.5), at(0.99)];
 }
 
 async function http(opened: FeatureStore): Promise<void> {
