@@ -1,4 +1,4 @@
-import type { DuckdbConnection } from '../duckdb/index.ts';
+import type { DuckdbConnection, SqlRow } from '../duckdb/index.ts';
 import type { PlannedRead } from '../transform/index.ts';
 import type { LabelTable } from './entity-rows.ts';
 import {
@@ -31,6 +31,13 @@ export async function gatherPlan(
   strategy: JoinStrategy | null,
 ): Promise<JoinPlan> {
   const plans: ReadPlan[] = [];
+  // Views of one source and one time to live have the same facts.
+  const asked = new Map<string, Promise<SqlRow | undefined>>();
+  const ask = (sql: string): Promise<SqlRow | undefined> => {
+    const known = asked.get(sql) ?? connection.query(sql).then(([row]) => row);
+    asked.set(sql, known);
+    return known;
+  };
   for (const sourced of reads) {
     const { read, relations } = sourced;
     const everyEntity = {
@@ -38,8 +45,8 @@ export async function gatherPlan(
       onlyLabelledEntities: false,
     };
     const filter = rowFilter(read, everyEntity, rules, sourced.labels);
-    const [rows] = await connection.query(factsSql(read, relations, filter));
-    const [keys] = await connection.query(labelEntitiesSql(sourced.labels));
+    const rows = await ask(factsSql(read, relations, filter));
+    const keys = await ask(labelEntitiesSql(sourced.labels));
     const facts = {
       rowCount: Number(rows?.['rowCount']),
       entityCount: Number(rows?.['entityCount']),

@@ -32,7 +32,8 @@ export function readJoinSql(
   rules: JoinRules,
   labels: LabelSource,
 ): string {
-  const rows = rowsQuery(read, relations, rowFilter(read, plan, rules, labels));
+  const order = plan.strategy === 'range' ? 'parts' : 'numbers';
+  const rows = rowsQuery(read, relations, rowFilter(read, plan, rules, labels), order);
   const join: JoinParts = { read, rules, labels, rows };
   return plan.strategy === 'asof' ? asofSql(join) : rangeSql(join);
 }
@@ -43,7 +44,7 @@ export function factsSql(
   relations: readonly RowRelation[],
   filter: RowFilter,
 ): string {
-  const rows = rowsQuery({ keys: read.keys, features: [] }, relations, filter);
+  const rows = rowsQuery({ keys: read.keys, features: [] }, relations, filter, 'parts');
   return `SELECT count(*) AS "rowCount", ${distinctKeysSql(read.keys.map((_, i) => `k${i}`))} AS "entityCount", min(e) AS "minTimeUs", max(e) AS "maxTimeUs" FROM (${rows.sql})`;
 }
 
@@ -120,7 +121,7 @@ function rangeSql({ read, rules, labels, rows }: JoinParts): string {
   // A window of one TTL touches at most two buckets of one TTL.
   const labelBuckets = ttlUs === null ? '' : `, unnest([q // ${ttlUs}, q // ${ttlUs} - 1]) AS b`;
   const rowBucket = ttlUs === null ? '' : `, e // ${ttlUs} AS b`;
-  const order = rows.hasCreatedTime ? 'r.o DESC, r.t DESC' : 'r.o DESC';
+  const order = rows.hasCreatedTime ? 'r.e DESC, r.c DESC, r.t DESC' : 'r.e DESC, r.t DESC';
   return `SELECT ${features}
 FROM ${labels.table} LEFT JOIN (
   SELECT id, ${features} FROM (

@@ -66,6 +66,8 @@ const TWO_TO_64 = '18446744073709551616::HUGEINT';
  * - `o` HUGEINT, `t` BIGINT: `(o, t)` is the order of core/row-order.ts. With a created time
  *   `o = e * 2^64 + created` and `t` is the tie-break `rank, partition, offset`; without one the
  *   tie-break moves into `o`, and `t` is left out: one number compares faster than a pair.
+ *   In `parts` it is `(e, c, t)`, without `c` where no source has a created time: rows that are
+ *   few when they are compared do without the large number.
  * - `a` arrival, BIGINT microseconds, where the filter asks for it
  * - `f0, f1, …` the features of the read
  */
@@ -73,9 +75,13 @@ export function rowsQuery(
   read: Pick<PlannedRead, 'keys' | 'features'>,
   relations: readonly RowRelation[],
   filter: RowFilter,
+  order: 'numbers' | 'parts' = 'numbers',
 ): RowsQuery {
   const hasCreatedTime = relations.some((relation) => relation.createdTime !== null);
-  const parts = relations.map((relation) => relationSql(read, relation, filter, hasCreatedTime));
+  const orderOf = order === 'parts' ? orderParts : orderColumns;
+  const parts = relations.map((relation) =>
+    relationSql(read, relation, filter, orderOf(relation, hasCreatedTime)),
+  );
   return { sql: parts.join(' UNION ALL '), hasCreatedTime };
 }
 
@@ -94,12 +100,12 @@ function relationSql(
   { keys, features }: Pick<PlannedRead, 'keys' | 'features'>,
   relation: RowRelation,
   filter: RowFilter,
-  hasCreatedTime: boolean,
+  order: readonly string[],
 ): string {
   const columns = [
     ...keys.map(({ key }, i) => `r.${quoteIdentifier(key)} AS k${i}`),
     `${microseconds(relation.eventTime)} AS e`,
-    ...orderColumns(relation, hasCreatedTime),
+    ...order,
     ...(filter.needsArrival ? [`${microseconds(relation.arrivalTime)} AS a`] : []),
     ...features.map((feature, i) => `r.${quoteIdentifier(feature)} AS f${i}`),
   ];
@@ -117,11 +123,19 @@ function orderColumns(relation: RowRelation, hasCreatedTime: boolean): string[] 
   const event = microseconds(relation.eventTime);
   const tie = tieSql(relation.rank);
   if (!hasCreatedTime) return [`${orderSql(event, tie)} AS o`];
-  const created =
-    relation.createdTime === null
-      ? String(NO_CREATED_TIME_US)
-      : `coalesce(${microseconds(relation.createdTime)}, ${NO_CREATED_TIME_US})`;
-  return [`${orderSql(event, created)} AS o`, `${tie} AS t`];
+  return [`${orderSql(event, createdSql(relation))} AS o`, `${tie} AS t`];
+}
+
+/** The order behind `e`, unmixed: cheaper to make than to compare. */
+function orderParts(relation: RowRelation, hasCreatedTime: boolean): string[] {
+  const tie = `${tieSql(relation.rank)} AS t`;
+  return hasCreatedTime ? [`${createdSql(relation)} AS c`, tie] : [tie];
+}
+
+function createdSql({ createdTime }: RowRelation): string {
+  return createdTime === null
+    ? `${NO_CREATED_TIME_US}::BIGINT`
+    : `coalesce(${microseconds(createdTime)}, ${NO_CREATED_TIME_US})`;
 }
 
 /** One number for two: `minor` is a BIGINT, so that no two pairs share a sum. */
