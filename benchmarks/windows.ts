@@ -39,7 +39,7 @@ const directory = mkdtempSync(join(tmpdir(), 'freshet-bench-'));
 const store = await openFeatureStore({
   directory,
   definitions: [airport, flights, sizes, airportDelays],
-  config: { project: 'bench' },
+  config: { project: 'bench', onlineStore: { cacheBytesMax: 0 } },
 });
 try {
   await fill(store);

@@ -123,6 +123,9 @@ function extended(head: Head | null, eventTimeUs: number): Head {
 /** Levels of tiles that are merged beforehand; a window has some 170 tiles at most. */
 export const LEVELS = 7;
 
+/** A merge is kept once it was wanted so often: reads that lie far apart share none, and want none made. */
+const ASKS_MIN = 3;
+
 /**
  * Windows that live in memory alone. Tiles are merged in pairs, pairs of pairs and so on, once, for
  * reads that follow one another: a window is a dozen merges in place of a hundred.
@@ -130,8 +133,8 @@ export const LEVELS = 7;
 export class MemoryWindows implements ChangingWindows {
   head: Head | null = null;
   readonly #tiles: Map<number, Tile>[] = [];
-  /** By group and level. */
-  readonly #merged: Map<number, readonly unknown[]>[][] = [];
+  /** By group and level: what is merged, or how often it was asked for. */
+  readonly #merged: Map<number, readonly unknown[] | number>[][] = [];
   /** By group: no tile above this is in what was merged. */
   readonly #mergedUpTo: number[] = [];
   readonly #sessions: Sessions[] = [];
@@ -140,29 +143,39 @@ export class MemoryWindows implements ChangingWindows {
     return this.#tiles[group.index]?.get(index);
   }
 
-  mergedIrs(group: WindowGroup, level: number, index: number): readonly unknown[] {
+  mergedIrs(group: WindowGroup, level: number, index: number): readonly unknown[] | null {
     if (level === 0) return this.tile(group, index)?.irs ?? NO_IRS;
     const merged = this.#level(group, level);
-    let irs = merged.get(index);
-    if (irs === undefined) {
-      const left = this.mergedIrs(group, level - 1, index * 2);
-      const right = this.mergedIrs(group, level - 1, index * 2 + 1);
-      irs = left.length === 0 ? right : right.length === 0 ? left : joined(group, left, right);
-      merged.set(index, irs);
-      const last = (index + 1) * 2 ** level - 1;
-      this.#mergedUpTo[group.index] = Math.max(last, this.#mergedUpTo[group.index] ?? last);
-    }
+    const known = merged.get(index);
+    if (typeof known === 'object') return known;
+    const asks = (known ?? 0) + 1;
+    if (asks >= ASKS_MIN) return this.#merge(group, level, index);
+    merged.set(index, asks);
+    return null;
+  }
+
+  #merge(group: WindowGroup, level: number, index: number): readonly unknown[] {
+    if (level === 0) return this.tile(group, index)?.irs ?? NO_IRS;
+    const merged = this.#level(group, level);
+    const known = merged.get(index);
+    if (typeof known === 'object') return known;
+    const left = this.#merge(group, level - 1, index * 2);
+    const right = this.#merge(group, level - 1, index * 2 + 1);
+    const irs = left.length === 0 ? right : right.length === 0 ? left : joined(group, left, right);
+    merged.set(index, irs);
+    const last = (index + 1) * 2 ** level - 1;
+    this.#mergedUpTo[group.index] = Math.max(last, this.#mergedUpTo[group.index] ?? last);
     return irs;
   }
 
-  #level(group: WindowGroup, level: number): Map<number, readonly unknown[]> {
+  #level(group: WindowGroup, level: number): Map<number, readonly unknown[] | number> {
     this.#merged[group.index] ??= Array.from({ length: LEVELS + 1 }, () => new Map());
-    return this.#merged[group.index]?.[level] as Map<number, readonly unknown[]>;
+    return this.#merged[group.index]?.[level] as Map<number, readonly unknown[] | number>;
   }
 
   tileForUpdate(group: WindowGroup, index: number): Tile {
     if (index <= (this.#mergedUpTo[group.index] ?? Number.NEGATIVE_INFINITY)) {
-      const levels = this.#merged[group.index] as Map<number, readonly unknown[]>[];
+      const levels = this.#merged[group.index] as Map<number, readonly unknown[] | number>[];
       for (let l = 1; l <= LEVELS; l++) levels[l]?.delete(Math.floor(index / 2 ** l));
     }
     this.#tiles[group.index] ??= new Map();
