@@ -131,6 +131,56 @@ describe.skipIf(executablePath === null)('the console', () => {
     await page.getByText('Both sides agree to the last bit.').waitFor();
   });
 
+  it('shows each value that differs', async () => {
+    const page = await open('#/checks');
+    const place = { entity: { customer_id: 7 }, feature: 'tier', time: '2025-01-02T00:00:00.000Z' };
+    const differences = [
+      { kind: 'mismatch', ...place, online: 'gold', recomputed: 'free' },
+      { kind: 'missing', ...place, online: null, recomputed: 'free' },
+    ];
+    const view = { view: 'account', entities: 40, times: [place.time], values: 40, sqlValues: 0 };
+    await page.route('**/v1/verify', (route) =>
+      route.fulfill({ json: { same: false, views: [{ ...view, differences }] } }),
+    );
+    await page.getByRole('button', { name: 'Compare' }).click();
+    await page.getByText('2 values differ.').waitFor();
+    const table = page.getByRole('region', { name: 'Differences' });
+    expect(await table.getByRole('row').nth(1).getByRole('cell').allTextContents()).toEqual([
+      'other value',
+      '7',
+      'tier',
+      '2025-01-02 00:00:00.000',
+      'gold',
+      'free',
+    ]);
+    expect(await table.getByText('not served').count()).toBe(1);
+    expect(await seriousFaults(page)).toEqual([]);
+  });
+
+  it('says above everything why the engine does not keep up, and what the server refuses', async () => {
+    const page = await open('#/topics');
+    const reasons = ['shop.orders[0] stands at 7 for 31 s; its lag grew to 9 records'];
+    await page.route('**/v1/overview', async (route) => {
+      const json = await (await route.fetch()).json();
+      await route.fulfill({ json: { ...json, health: { status: 'unhealthy', reasons } } });
+    });
+    const refusal = {
+      code: 'REQUEST_TIMEOUT',
+      message: 'the log is slow',
+      where: {},
+      next: 'Wait.',
+    };
+    await page.route('**/v1/status', (route) => route.fulfill({ status: 503, json: refusal }));
+    await page.getByRole('alert').getByText('The log is slow').waitFor();
+    await page.getByText('Unhealthy').waitFor();
+    await page.getByRole('link', { name: 'Overview' }).click();
+    await page
+      .getByRole('alert')
+      .getByText(reasons[0] as string)
+      .waitFor();
+    expect(await seriousFaults(page)).toEqual([]);
+  });
+
   it('sends a dead letter again only after it was confirmed', async () => {
     const page = await open('#/dead-letters');
     await page.getByRole('button', { name: 'Show letter' }).last().click();
