@@ -6,7 +6,7 @@ import { spawnSync } from 'node:child_process';
 import { cpus, totalmem } from 'node:os';
 import { fileURLToPath } from 'node:url';
 
-const PARTS = ['engine', 'windows', 'serving', 'join', 'history', 'kafka'] as const;
+const PARTS = ['engine', 'windows', 'serving', 'join', 'history', 'backfill', 'kafka'] as const;
 
 const asked = process.argv.slice(2);
 const unknown = asked.filter((name) => !(PARTS as readonly string[]).includes(name));

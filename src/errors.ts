@@ -101,6 +101,9 @@ export const ERROR_TABLE = {
   FEATURE_VIEW_NOT_FOUND: request('`freshet list views` shows the applied views.'),
   FEATURE_NOT_FOUND: request('`freshet describe <view>` shows the features of a view.'),
   FEATURE_SERVICE_NOT_FOUND: request('`freshet list services` shows the applied services.'),
+  BACKFILL_REJECTED: request(
+    'Correct the files or the mapping, or allow more bad rows with --bad-rows-max.',
+  ),
   DATASET_NOT_FOUND: request('`freshet dataset list` shows the saved datasets.'),
   SOURCE_NOT_FOUND: request('`freshet list sources` shows the applied sources.'),
   PUSH_SOURCE_NOT_FOUND: request('`freshet list sources` shows the applied sources.'),

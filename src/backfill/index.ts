@@ -1,5 +1,10 @@
 export type { BackfillRecord, MaterializationInterval } from './backfill-record.ts';
 export {
+  type ImportProgress,
+  type ImportResult,
+  importFiles,
+} from './import-files.ts';
+export {
   type BackfillProgress,
   type BackfillResult,
   materializationIntervals,

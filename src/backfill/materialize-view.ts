@@ -38,6 +38,8 @@ export interface MaterializeViewOptions {
   readonly baseDirectory: string;
   readonly requested: MaterializationInterval;
   readonly mode: BackfillMode;
+  /** Whether what was loaded before is given up first: files have fewer rows than they had. Default false. */
+  readonly fromScratch?: boolean;
   /** Rows in about one slice. Default 250,000; 50,000 for windows, which hold a slice in memory. */
   readonly sliceRowsMax?: number;
   readonly onProgress?: (progress: BackfillProgress) => void;
@@ -111,8 +113,8 @@ class BackfillRun {
     const place = { sourceId, viewId };
     const record = await readBackfill(state, place);
     const run = new BackfillRun(options, relation, place, record);
+    if (isOutdated || options.fromScratch) await run.#beginAgain();
     if (isOutdated) {
-      await run.#beginAgain();
       await state.dictionary.setStateFingerprint(viewId, stateFingerprint(view));
     }
     return run;

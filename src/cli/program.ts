@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { backfillCommands } from './commands/backfill.ts';
 import { catalogueCommands } from './commands/catalogue.ts';
 import { datasetCommands } from './commands/datasets.ts';
 import { deadLetterCommands } from './commands/dead-letters.ts';
@@ -19,6 +20,7 @@ const COMMANDS: readonly ((program: Command, bind: Bind) => void)[] = [
   repositoryCommands,
   catalogueCommands,
   loadCommands,
+  backfillCommands,
   engineCommands,
   serveCommands,
   readCommands,

@@ -45,6 +45,7 @@ import type { OnlineServing } from '../serving/index.ts';
 import type { StateStore } from '../state/index.ts';
 import { planWindows, type ReadCost, readCosts } from '../window/index.ts';
 import { applyPorts } from './apply-ports.ts';
+import { type BackfillOptions, type BackfillSummary, backfill } from './backfill.ts';
 import { DeadLetters } from './dead-letters.ts';
 import { type EntityHistory, type EntityHistoryOptions, entityHistory } from './entity-history.ts';
 import { type EraseOptions, type EraseResult, erase } from './erase.ts';
@@ -202,6 +203,11 @@ export class FeatureStore implements AsyncDisposable {
   /** Loads batch history from where the last run ended. */
   materializeIncremental(options: MaterializeUntil = {}): Promise<BackfillResult[]> {
     return materializeIncremental(this.#resources, this.#catalog, options);
+  }
+
+  /** Loads Parquet files of foreign origin into batch history, and into the online store. */
+  backfill(options: BackfillOptions): Promise<BackfillSummary> {
+    return this.#resources.alone(() => backfill(this.#resources, this.#catalog, options));
   }
 
   /** Ranges of event time of a view that are materialized. */

@@ -1,3 +1,4 @@
+export type { BackfillOptions, BackfillSummary, Handover } from './backfill.ts';
 export type { BuildProgress } from './build-views.ts';
 export type { CompactionProgress, CompactionResult, CompactOptions } from './compact-history.ts';
 export type { DeadLetter, DeadLetterFilter } from './dead-letters.ts';

@@ -174,6 +174,11 @@ export const sharedTests: readonly Shared[] = [
     because: 'files were replaced well when history is the same before, meanwhile and behind it',
   },
   {
+    test: 'test/feature-store/backfill.test.ts',
+    covers: ['src/backfill/coerce-column.ts', 'src/backfill/import-files.ts'],
+    because: 'files of other tools were read right when their values are served and joined',
+  },
+  {
     test: 'test/join/historical-reader.test.ts',
     covers: ['src/join/explain.ts', 'src/join/gather-plan.ts'],
     because: 'a plan is right when the answer is, and its text is shown there',

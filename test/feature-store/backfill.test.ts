@@ -1,0 +1,369 @@
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { importFiles } from '../../src/backfill/index.ts';
+import { ManualClock } from '../../src/core/clock.ts';
+import {
+  entity,
+  type FeatureStore,
+  featureView,
+  openFeatureStore,
+  parquetSource,
+  sliding,
+  topicSource,
+  windowedFeatureView,
+} from '../../src/index.ts';
+
+const FIXTURES = fileURLToPath(new URL('../fixtures/parquet/', import.meta.url));
+const customer = entity({ name: 'customer', joinKeys: { id: 'int64' } });
+const schema = {
+  id: 'int64',
+  at: 'timestamp',
+  amount: 'float64',
+  country: 'string',
+  note: 'string',
+  paid: 'bool',
+  tags: 'string[]',
+  address: 'json',
+} as const;
+const history = parquetSource({ name: 'history', path: 'history', schema, timestampField: 'at' });
+const orders = topicSource({
+  name: 'orders',
+  topic: 'orders',
+  format: 'json',
+  schema,
+  timestampField: 'at',
+  keyFields: ['id'],
+  partitions: 2,
+});
+const last = featureView({
+  name: 'last_order',
+  entities: [customer],
+  source: orders,
+  batchSource: history,
+  schema: {
+    amount: 'float64',
+    country: 'string',
+    note: 'string',
+    paid: 'bool',
+    tags: 'string[]',
+    address: 'json',
+  },
+});
+const spent = windowedFeatureView({
+  name: 'spent',
+  entities: [customer],
+  source: history,
+  aggregations: [
+    { function: 'count', window: sliding('30d'), name: 'orders_30d' },
+    { column: 'amount', function: 'sum', window: sliding('30d'), name: 'amount_30d' },
+  ],
+});
+const NOW_MS = Date.parse('2026-02-01T00:00:00Z');
+
+describe('a backfill', () => {
+  let directory: string;
+  let store: FeatureStore;
+  beforeEach(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'freshet-backfill-'));
+    store = await open();
+    await store.apply();
+  });
+  afterEach(async () => {
+    await store.close();
+    await rm(directory, { recursive: true, force: true });
+  });
+
+  it.each([
+    ['pandas: nanoseconds, a zone, a dictionary', 'pandas.parquet'],
+    ['polars: another zone, unsigned numbers, row groups', 'polars.parquet'],
+    ['DuckDB: microseconds with a zone, decimals', 'duckdb.parquet'],
+    ['Spark: INT96, hive partitions', 'spark'],
+  ])('reads what others write, online and for training: %s', async (_, file) => {
+    const summary = await store.backfill({ source: 'last_order', files: [join(FIXTURES, file)] });
+    expect(summary).toMatchObject({
+      source: 'history',
+      filesKnown: 0,
+      rowsRead: 6,
+      rowsLoaded: 6,
+      rowsBad: 0,
+      online: { last_order: 6, spent: 6 },
+    });
+    const rows = Array.from({ length: 6 }, (_, k) => order(k + 1));
+    const online = await store.getOnlineFeatures({
+      features: [
+        'last_order:amount',
+        'last_order:country',
+        'last_order:note',
+        'last_order:paid',
+        'last_order:tags',
+        'last_order:address',
+      ],
+      entityRows: rows.map(({ id }) => ({ id })),
+    });
+    expect(online.rows).toEqual(rows);
+    expect(online.eventTimestamps[0]?.['amount']).toBe(
+      Date.parse('2026-01-02T12:30:15.123Z') * 1_000 + 456,
+    );
+    await using joined = await store.getHistoricalFeatures({
+      features: ['last_order:amount', 'spent:orders_30d'],
+      entityRows: rows.map(({ id }) => ({ id, event_timestamp: new Date(NOW_MS) })),
+    });
+    expect((await joined.toArray()).map((row) => [row['amount'], row['orders_30d']])).toEqual(
+      rows.map(({ amount }) => [amount, 1n]),
+    );
+    expect((await store.verify()).same).toBe(true);
+  });
+
+  it('loads nothing twice: not again, not from elsewhere, not beside other files', async () => {
+    const files = [join(FIXTURES, 'pandas.parquet')];
+    await store.backfill({ source: 'history', files });
+    const checksum = await store.checksum();
+    await copyFile(files[0] as string, join(directory, 'a-copy.parquet'));
+    for (const again of [files, ['a-copy.parquet']]) {
+      expect(await store.backfill({ source: 'history', files: again })).toMatchObject({
+        filesKnown: 1,
+        rowsLoaded: 0,
+        online: { last_order: 0 },
+      });
+    }
+    expect(await store.checksum()).toEqual(checksum);
+    expect(await readdir(join(directory, 'history'))).toHaveLength(1);
+  });
+
+  it('takes columns of other names and types, and sets aside what a field cannot hold, with its place', async () => {
+    const duckdb = await store.resources.duckdb();
+    const file = join(directory, 'export.parquet');
+    await duckdb.run(
+      `COPY (SELECT * FROM (VALUES
+        ('1', '2026-01-05T10:00:00+02:00', '12.5', 'DE'),
+        ('2', 'yesterday', '1', 'DE'),
+        ('3', '2026-01-06 10:00:00', 'much', 'DE'),
+        (NULL, '2026-01-06 10:00:00', '2', 'DE'),
+        ('5', '2026-01-07', NULL, NULL)
+      ) t(customer, ts, euros, country)) TO '${file}' (FORMAT parquet)`,
+    );
+    const columns = { id: 'customer', at: 'ts', amount: 'euros' };
+    await expect(
+      store.backfill({ source: 'history', files: [file], columns }),
+    ).rejects.toMatchObject({
+      code: 'COLUMN_MISSING',
+      message: expect.stringContaining('"note"'),
+    });
+    await store.close();
+    const small = parquetSource({
+      name: 'small',
+      path: 'small',
+      schema: { id: 'int64', at: 'timestamp', amount: 'float64', country: 'string' },
+      timestampField: 'at',
+    });
+    const view = featureView({
+      name: 'small_view',
+      entities: [customer],
+      source: small,
+      schema: { amount: 'float64' },
+    });
+    store = await open([customer, small, view]);
+    const summary = await store.backfill({
+      source: 'small_view',
+      files: ['export.parquet'],
+      columns,
+    });
+    expect(summary).toMatchObject({
+      rowsRead: 5,
+      rowsLoaded: 2,
+      rowsBad: 3,
+      online: { small_view: 2 },
+    });
+    const bad = (await readFile(summary.badFiles[0] as string, 'utf8')).trim().split('\n');
+    expect(bad.map((line) => JSON.parse(line))).toMatchObject([
+      {
+        file,
+        row_group: 0,
+        row: 1,
+        column: 'at',
+        reason: 'no value of type timestamp',
+        original: { ts: 'yesterday' },
+      },
+      { row: 2, column: 'amount', reason: 'no value of type float64' },
+      { row: 3, column: 'id' },
+    ]);
+    const { rows, eventTimestamps } = await store.getOnlineFeatures({
+      features: ['small_view:amount'],
+      entityRows: [{ id: 1 }, { id: 5 }],
+    });
+    expect(rows).toEqual([
+      { id: 1n, amount: 12.5 },
+      { id: 5n, amount: null },
+    ]);
+    expect(eventTimestamps[0]?.['amount']).toBe(Date.parse('2026-01-05T08:00:00Z') * 1_000);
+    await expect(
+      store.backfill({
+        source: 'small',
+        files: [file],
+        columns: { ...columns, country: 'ts' },
+        badRowsMax: 2,
+      }),
+    ).rejects.toMatchObject({ code: 'BACKFILL_REJECTED', where: { file, row: 1, column: 'at' } });
+  });
+
+  it('goes on behind its last part when it is stopped in between', async () => {
+    const duckdb = await store.resources.duckdb();
+    const file = join(directory, 'many.parquet');
+    await duckdb.run(
+      `COPY (SELECT i AS id, TIMESTAMP '2026-01-01' + to_minutes(i::INTEGER) AS at, i / 4 AS amount, 'DE' AS country,
+        NULL::VARCHAR AS note, true AS paid, ['x'] AS tags, '{}' AS address FROM range(10_000) r(i))
+       TO '${file}' (FORMAT parquet, ROW_GROUP_SIZE 2048)`,
+    );
+    const common = {
+      source: history,
+      baseDirectory: directory,
+      files: [file],
+      requiredFields: ['id'],
+      partRows: 2_048,
+      badFolder: join(directory, 'bad'),
+    };
+    const run = (folder: string, stopAfter = Number.POSITIVE_INFINITY) =>
+      importFiles({
+        ...common,
+        duckdb,
+        targetFolder: join(directory, folder),
+        onProgress: ({ rowsDone }) => {
+          if (rowsDone >= stopAfter) throw new Error('killed');
+        },
+      });
+    const whole = await run('whole');
+    for (const stopAfter of [1, 4_000, 8_000]) {
+      await expect(run('parts', stopAfter)).rejects.toThrow('killed');
+    }
+    expect(await run('parts')).toMatchObject({ rowsRead: 10_000, maxUs: whole.maxUs });
+    const names = await readdir(join(directory, 'whole'));
+    expect(names).toHaveLength(5);
+    expect(await readdir(join(directory, 'parts'))).toEqual(names);
+    for (const name of names) {
+      const [a, b] = await Promise.all(
+        ['whole', 'parts'].map((f) => readFile(join(directory, f, name))),
+      );
+      expect(b?.equals(a as Buffer)).toBe(true);
+    }
+  });
+
+  it('hands over to a topic: says where one ends and the other begins, what both have and what none has', async () => {
+    const files = [join(FIXTURES, 'duckdb.parquet')];
+    await produce([
+      [2, '2026-01-05T00:00:00Z', 500],
+      [3, '2026-01-20T00:00:00Z', 600],
+    ]);
+    const overlap = await store.backfill({ source: 'last_order', files });
+    expect(overlap.handovers).toEqual([
+      {
+        view: 'last_order',
+        topic: 'orders',
+        filesEndUs: Date.parse('2026-01-07T12:30:15.123Z') * 1_000 + 456,
+        topicStartUs: Date.parse('2026-01-05T00:00:00Z') * 1_000,
+        hasGap: false,
+        overlapRows: 1,
+      },
+    ]);
+    // A newer value of the stream stays, and an older one does not come back.
+    const read = async (): Promise<unknown[]> =>
+      (
+        await store.getOnlineFeatures({
+          features: ['last_order:amount'],
+          entityRows: [{ id: 1 }, { id: 2 }, { id: 3 }],
+        })
+      ).rows.map(({ amount }) => amount);
+    expect(await read()).toEqual([10.25, 500, 600]);
+    const until = '2026-01-05T00:00:00Z';
+    const clean = await store.backfill({ source: 'last_order', files, until });
+    expect(clean).toMatchObject({
+      rowsLoaded: 3,
+      rowsLeft: 3,
+      handovers: [{ hasGap: false, overlapRows: 0 }],
+    });
+    expect((await store.verify()).same).toBe(true);
+    const log = await store.resources.log();
+    for (const partition of [0, 1]) {
+      const [marks] = await log.watermarks([{ topic: 'orders', partition }]);
+      await log.deleteRecordsBefore({ topic: 'orders', partition }, marks?.end ?? 0);
+    }
+    await produce([[1, '2026-01-25T00:00:00Z', 700]]);
+    const gap = await store.backfill({ source: 'last_order', files, until });
+    expect(gap.handovers).toMatchObject([{ hasGap: true }]);
+  });
+
+  it('needs a source that is a folder', async () => {
+    const refuse = (source: string) =>
+      expect(store.backfill({ source, files: ['x.parquet'] })).rejects;
+    await refuse('nothing').toMatchObject({ code: 'SOURCE_NOT_FOUND' });
+    await refuse('history').toMatchObject({ code: 'PARQUET_INVALID' });
+    await store.close();
+    const file = parquetSource({ ...sourceSpec, name: 'file', path: 'one.parquet' });
+    const view = featureView({
+      name: 'of_file',
+      entities: [customer],
+      source: file,
+      schema: { amount: 'float64' },
+    });
+    const live = featureView({
+      name: 'of_topic',
+      entities: [customer],
+      source: orders,
+      schema: { amount: 'float64' },
+    });
+    store = await open([customer, file, view, orders, live]);
+    await refuse('file').toMatchObject({ code: 'INVALID_ARGUMENT' });
+    await refuse('of_topic').toMatchObject({ code: 'INVALID_ARGUMENT' });
+  });
+
+  const sourceSpec = { schema, timestampField: 'at' } as const;
+
+  function open(
+    definitions: Parameters<typeof openFeatureStore>[0]['definitions'] = [
+      customer,
+      history,
+      orders,
+      last,
+      spent,
+    ],
+  ): Promise<FeatureStore> {
+    const clock = new ManualClock(NOW_MS);
+    return mkdir(directory, { recursive: true }).then(() =>
+      openFeatureStore({ directory, definitions, config: { project: 'backfill' }, clock }),
+    );
+  }
+
+  function order(i: number) {
+    return {
+      id: BigInt(i),
+      amount: i * 10 + 0.25,
+      country: i % 2 ? 'DE' : 'FR',
+      note: i === 3 ? null : `order ${i}`,
+      paid: i % 3 === 0,
+      tags: i % 2 ? ['new', 'big'] : [],
+      address: { city: `city ${i}`, zip: 10_000 + i },
+    };
+  }
+
+  async function produce(rows: readonly [id: number, at: string, amount: number][]): Promise<void> {
+    const { note, country, paid, tags, address } = order(1);
+    await using producer = await store.producer(orders);
+    await producer.send(
+      rows.map(([id, at, amount]) => ({
+        id: BigInt(id),
+        at: new Date(at),
+        amount,
+        note,
+        country,
+        paid,
+        tags,
+        address,
+      })),
+    );
+    const engine = await store.startEngine();
+    await engine.caughtUp();
+    await store.stopEngine();
+  }
+});
