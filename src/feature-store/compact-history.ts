@@ -115,7 +115,7 @@ function hasTime({ columns }: SegmentEntry, { timestampField }: TopicSource): bo
 }
 
 /** A file of generation g was written g + 1 times, in one file or another. */
-export function writeAmplification(entries: readonly SegmentEntry[]): number {
+function writeAmplification(entries: readonly SegmentEntry[]): number {
   let [bytes, written] = [0, 0];
   for (const entry of entries) {
     bytes += entry.bytes;

@@ -10,7 +10,7 @@ import { channels } from '../telemetry/index.ts';
 import type { Resources } from './resources.ts';
 
 /** What a source keeps; null: without a bound. */
-export interface Retention {
+interface Retention {
   /** Behind the newest event time of the source. */
   readonly ageUs: number | null;
   readonly bytes: number | null;
@@ -70,7 +70,7 @@ async function entriesOf(
 }
 
 /** The longest that any view of a source needs. @throws FreshetError CONFIG_INVALID */
-export function retentionOf(
+function retentionOf(
   catalog: Catalog,
   source: TopicSource,
   byView: Readonly<Record<string, RetentionConfig>>,
@@ -96,7 +96,7 @@ export function retentionOf(
 }
 
 /** Files all of whose rows are too old, and the oldest of those that are too many. Pure. */
-export function expiredEntries(
+function expiredEntries(
   entries: readonly SegmentEntry[],
   { ageUs, bytes }: Retention,
 ): SegmentEntry[] {
