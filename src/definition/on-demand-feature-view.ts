@@ -4,6 +4,7 @@ import type { FeatureView } from './feature-view.ts';
 import { requireName } from './name.ts';
 import { makeProjection, type ViewProjection } from './projection.ts';
 import type { AsKeySchema, AsSchema, Merge, ReadTypes, ReadTypesOf } from './read-types.ts';
+import { requirePure } from './require-pure.ts';
 import { type RequestSource, requireSchema } from './source.ts';
 
 /** Features computed from other views' features and request data, at online reads and in joins alike. */
@@ -89,6 +90,7 @@ export function onDemandFeatureView<
 ): OnDemandFeatureView<N, JoinKeysIn<S>, F, RequestIn<S>> {
   requireName('on-demand feature view', spec.name);
   requireSchema(spec.name, spec.schema);
+  requirePure(spec.name, 'its transform', spec.transform);
   const projections: ViewProjection[] = [];
   const requestSources: RequestSource[] = [];
   for (const source of spec.sources) {

@@ -16,6 +16,7 @@ import {
 import type { Entity, Metadata } from './entity.ts';
 import { type FeatureView, type JoinKeysOf, makeView } from './feature-view.ts';
 import { requireName } from './name.ts';
+import { requirePure } from './require-pure.ts';
 import { type ParquetSource, requireSchema, requireTopic, type TopicSource } from './source.ts';
 
 type SchemaOf<S> =
@@ -90,6 +91,10 @@ export function windowedFeatureView<
       throw invalid(spec.name, `two aggregations are named "${feature}"; give one a name`);
     }
     schema[feature] = outputType;
+  }
+  if (spec.where !== undefined) requirePure(spec.name, 'where', spec.where);
+  for (const [name, { of }] of Object.entries(derive)) {
+    requirePure(spec.name, `derive.${name}`, of as never);
   }
   const windowing: Windowing = Object.freeze({
     where: (spec.where ?? null) as Windowing['where'],

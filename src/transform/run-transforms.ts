@@ -7,6 +7,7 @@
  * its full name; reading the short one is an error. An output that the transform does not return is
  * an error, too; null is a value.
  */
+import { isDeepStrictEqual } from 'node:util';
 import { type Coercer, coercerOf } from '../core/coerce.ts';
 import type { FieldValue } from '../core/field-type.ts';
 import { FreshetError } from '../errors.ts';
@@ -39,12 +40,16 @@ export function createTransformRunner(plan: FeaturePlan): TransformRunner {
 
 type InputRow = Record<string, unknown>;
 
+/** So many first runs ask for their first row twice: another answer is found before it does harm. */
+const CHECKED_RUNS = 64;
+
 class CompiledTransform {
   readonly #transform: PlannedTransform;
   readonly #requestCoercers: readonly Coercer[];
   readonly #outputCoercers: readonly Coercer[];
   readonly #ambiguous: ReadonlySet<string>;
   readonly #prototype: object;
+  #checksLeft = CHECKED_RUNS;
 
   constructor(transform: PlannedTransform) {
     this.#transform = transform;
@@ -64,6 +69,7 @@ class CompiledTransform {
     for (let i = 0; i < count; i++) {
       const row = firstRow + i;
       const returned = this.#call(rows[i] as InputRow, row);
+      if (i === 0 && this.#checksLeft > 0) this.#requireSame(rows[i] as InputRow, row, returned);
       for (let slot = 0; slot < features.length; slot++) {
         const feature = features[slot] as string;
         const value = returned[feature];
@@ -124,6 +130,18 @@ class CompiledTransform {
     return returned as Record<string, unknown>;
   }
 
+  #requireSame(input: InputRow, row: number, first: Record<string, unknown>): void {
+    this.#checksLeft--;
+    const again = this.#call(input, row);
+    for (const feature of this.#transform.features) {
+      if (isSame(first[feature], again[feature])) continue;
+      const what =
+        `output "${feature}" was ${String(first[feature])} and then ${String(again[feature])} for the ` +
+        'same row; a transform must be deterministic';
+      throw failed(this.#transform.view.name, row, what);
+    }
+  }
+
   #coerceOutput(slot: number, value: unknown, row: number): FieldValue {
     const { view, features } = this.#transform;
     try {
@@ -133,6 +151,12 @@ class CompiledTransform {
       throw failed(view.name, row, `output "${features[slot]}": ${what}`, thrown);
     }
   }
+}
+
+function isSame(a: unknown, b: unknown): boolean {
+  if (Object.is(a, b)) return true;
+  const isObject = typeof a === 'object' && typeof b === 'object' && a !== null && b !== null;
+  return isObject && isDeepStrictEqual(a, b);
 }
 
 function requestValue(

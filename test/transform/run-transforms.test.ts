@@ -130,6 +130,35 @@ describe('createTransformRunner', () => {
     expect(error.message).toContain('"risk"');
   });
 
+  it('catches a transform that gives another answer for the same row', () => {
+    let calls = 0;
+    const counting = (): unknown => ({ score: ++calls });
+    const columns = { stats__delay: [1, 2], stats__count: [1n, 2n], hour: [1, 2] };
+    expect(() => run(counting, columns)).toThrow(
+      expect.objectContaining({
+        code: 'TRANSFORM_FAILED',
+        message: expect.stringContaining('was 1 and then 2 for the same row'),
+        where: expect.objectContaining({ view: 'risk', row: 10 }),
+      }),
+    );
+  });
+
+  it('is refused before it runs where its text reads the clock or chance', () => {
+    const withText = (text: string): (() => unknown) =>
+      Object.assign(() => ({ score: 1 }), { toString: () => text });
+    for (const what of ['Date.now', 'new Date()', 'Math.random']) {
+      const transform = withText(`() => ({ score: ${what} })`);
+      expect(() => run(transform, {})).toThrow(
+        expect.objectContaining({
+          code: 'DEFINITION_INVALID',
+          message: expect.stringContaining(what),
+        }),
+      );
+    }
+    const ofRow = (row: Inputs): unknown => ({ score: new Date(row.hour).getTime() });
+    expect(() => run(ofRow, { stats__delay: [1], stats__count: [1n], hour: [1] })).not.toThrow();
+  });
+
   it('refuses request data of another type', () => {
     const error = errorOf(() => run(() => ({ score: 1 }), { ...columns, hour: [1, 'late'] }));
     expect(error.code).toBe('VALUE_TYPE');
