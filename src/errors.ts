@@ -101,6 +101,9 @@ export const ERROR_TABLE = {
   FEATURE_VIEW_NOT_FOUND: request('`freshet list views` shows the applied views.'),
   FEATURE_NOT_FOUND: request('`freshet describe <view>` shows the features of a view.'),
   FEATURE_SERVICE_NOT_FOUND: request('`freshet list services` shows the applied services.'),
+  BACKFILL_FILE_CHANGED: request(
+    'Give the new rows in a file of another name; or say with `--changed` whether they add to the old ones or replace them.',
+  ),
   BACKFILL_REJECTED: request(
     'Correct the files or the mapping, or allow more bad rows with --bad-rows-max.',
   ),

@@ -4,7 +4,8 @@
  *
  * ```
  * key   := state key, space BACKFILL of the batch source, partition 0 | viewId u16
- * value := JSON { version, intervals: [{ startUs, endUs }], redo: [{ startUs, endUs }], files: { path: mark } }
+ * value := JSON { version, intervals: [{ startUs, endUs }], redo: [{ startUs, endUs }], files: { path: mark },
+ *                 [adding: { files: { path: mark }, intervals: [{ startUs, endUs }] }] }
  * ```
  */
 import { FreshetError } from '../errors.ts';
@@ -18,6 +19,11 @@ export interface BackfillRecord {
   readonly redo: readonly MaterializationInterval[];
   /** Marks by path of the files as they were read: a file that has another mark is read again. */
   readonly files: Readonly<Record<string, string>>;
+  /** New files whose rows are being counted in the intervals, and where they are already. */
+  readonly adding?: {
+    readonly files: Readonly<Record<string, string>>;
+    readonly intervals: readonly MaterializationInterval[];
+  };
 }
 
 /** Microseconds, both ends included. */
@@ -48,7 +54,7 @@ export async function readBackfill(
   } catch (cause) {
     throw new FreshetError('STORE_CORRUPT', 'a backfill record cannot be read', { cause });
   }
-  const { version, intervals, redo, files } = value ?? {};
+  const { version, intervals, redo, files, adding } = value ?? {};
   if (version !== undefined && version !== VERSION) {
     const what = `a backfill record has version ${version}, not ${VERSION}`;
     throw new FreshetError('STORE_VERSION', what);
@@ -56,7 +62,7 @@ export async function readBackfill(
   if (intervals === undefined || redo === undefined || files === undefined) {
     throw new FreshetError('STORE_CORRUPT', 'a backfill record is not whole');
   }
-  return { intervals, redo, files };
+  return { intervals, redo, files, ...(adding && { adding }) };
 }
 
 export function putBackfill(batch: KvBatch, place: BackfillPlace, record: BackfillRecord): void {

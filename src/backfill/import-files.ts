@@ -1,34 +1,36 @@
 /**
  * Parquet files of foreign origin into batch history: the rows that its source can hold, under its
- * names and types, in files of its folder. A file is taken in parts of whole row groups, each part
- * all or nothing and under a name made of the bytes of the file, so that an interrupted import goes
- * on behind its last part, and a file that is imported again, from wherever, adds nothing. Rows that
- * the source cannot hold are set aside with their reason.
+ * names and types, in files of its folder (`imported-parts.ts`). A part is all or nothing, so that an
+ * interrupted import goes on behind its last one, and a file that is imported again, from wherever,
+ * adds nothing. Rows that the source cannot hold are set aside with their place and reason.
  */
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { access, mkdir, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, rm, stat } from 'node:fs/promises';
 import { isAbsolute, join, resolve } from 'node:path';
-import { pipeline } from 'node:stream/promises';
-import type { FieldType } from '../core/field-type.ts';
-import { didYouMean } from '../core/nearest.ts';
-import type { ParquetSource } from '../definition/index.ts';
-import { type DuckdbConnection, quoteIdentifier, quoteLiteral } from '../duckdb/index.ts';
-import { FreshetError, toFreshetError } from '../errors.ts';
-import { nodeFileSystem } from '../segment/index.ts';
-import { type ColumnCoercion, coerceColumn } from './coerce-column.ts';
+import { quoteLiteral } from '../duckdb/index.ts';
+import { FreshetError } from '../errors.ts';
+import {
+  type ForeignFile,
+  type ForeignFileOptions,
+  openForeignFile,
+  type RowGroup,
+} from './foreign-file.ts';
+import { type ImportedPart, listParts, type PartNote, partFileName } from './imported-parts.ts';
+import {
+  type BadRow,
+  firstBadRows,
+  measurePart,
+  type PartRows,
+  storedName,
+  writeBadRows,
+  writePart,
+} from './write-part.ts';
 
-export interface ImportOptions {
-  readonly duckdb: DuckdbConnection;
-  readonly source: ParquetSource;
+export interface ImportOptions extends ForeignFileOptions {
   /** What paths are relative to. */
   readonly baseDirectory: string;
   /** Files, globs and folders. */
   readonly files: readonly string[];
-  /** Column of the files by field, where they differ from the names of the fields. */
-  readonly columns?: Readonly<Record<string, string>>;
-  /** Fields that no row may lack, beside the event time. */
-  readonly requiredFields: readonly string[];
   /** Takes the parts. */
   readonly targetFolder: string;
   /** Takes the rows that are set aside, as NDJSON. */
@@ -37,6 +39,13 @@ export interface ImportOptions {
   readonly untilUs?: number;
   /** More bad rows than these end the import. Default: any number is set aside. */
   readonly badRowsMax?: number;
+  /**
+   * A file whose rows were loaded under the same name and which has other bytes now: `refuse`, the
+   * default; `add` its rows to those; or `replace` those by them.
+   */
+  readonly changed?: 'refuse' | 'add' | 'replace';
+  /** Counts and checks, and writes nothing. Default false. */
+  readonly dryRun?: boolean;
   /** Rows of a part: what an interruption has done again. Default 500,000. */
   readonly partRows?: number;
   readonly onProgress?: (progress: ImportProgress) => void;
@@ -53,38 +62,35 @@ export interface ImportResult {
   /** Files all of whose parts were there before. */
   readonly filesKnown: number;
   readonly rowsRead: number;
+  /** Rows that were not there before. */
   readonly rowsLoaded: number;
+  /** Of all files, also of those that are known. */
   readonly rowsBad: number;
-  /** Of bad rows, with file, row group, row and column. */
+  /** The first ten. */
+  readonly badRows: readonly BadRow[];
+  /** Of all bad rows, with file, row group, row, column and the row as it was. */
   readonly badFiles: readonly string[];
-  /** Rows at or after `untilUs`. */
+  /** Rows at or after `untilUs`, of all files. */
   readonly rowsLeft: number;
-  /** Parts that were made in another way before: rows of them may be gone. */
+  /** Parts that were made in another way before, or of a file that has changed. */
   readonly partsReplaced: number;
   /** Event times of what is loaded, also before; null without rows. */
   readonly minUs: number | null;
   readonly maxUs: number | null;
 }
 
-/** Names in the footer how a part was made. */
-const RECIPE = 'freshet.import';
-
 const PART_ROWS = 500_000;
+const BAD_ROWS_TOLD = 10;
 
-/** @throws FreshetError PARQUET_INVALID, COLUMN_MISSING, BACKFILL_REJECTED, INVALID_ARGUMENT */
+/**
+ * @throws FreshetError PARQUET_INVALID, COLUMN_MISSING, BACKFILL_REJECTED, BACKFILL_FILE_CHANGED,
+ * INVALID_ARGUMENT, DISK_FULL, DISK_FAILED
+ */
 export async function importFiles(options: ImportOptions): Promise<ImportResult> {
-  const files = await expand(options);
-  await mkdir(options.targetFolder, { recursive: true });
-  const imports: FileImport[] = [];
-  for (const file of files) imports.push(await FileImport.open(options, file));
-  const rowsTotal = imports.reduce((sum, { rowCount }) => sum + rowCount, 0);
-  const totals = new Totals();
-  for (const one of imports) {
-    await one.run(totals, (rowsDone) => {
-      options.onProgress?.({ file: one.file, rowsDone, rowsTotal });
-    });
-  }
-  return totals.result(files.length);
+  const files: ForeignFile[] = [];
+  for (const path of await expand(options)) files.push(await openForeignFile(options, path));
+  const run = new Import(options, files, await listParts(options.duckdb, options.targetFolder));
+  return run.execute();
 }
 
 async function expand({ duckdb, files, baseDirectory }: ImportOptions): Promise<string[]> {
@@ -109,270 +115,179 @@ async function expand({ duckdb, files, baseDirectory }: ImportOptions): Promise<
   return [...found];
 }
 
-class Totals {
-  filesKnown = 0;
-  rowsRead = 0;
-  rowsLoaded = 0;
-  rowsBad = 0;
-  rowsLeft = 0;
-  partsReplaced = 0;
-  readonly badFiles: string[] = [];
+class Import {
+  readonly #options: ImportOptions;
+  readonly #files: readonly ForeignFile[];
+  readonly #before: readonly ImportedPart[];
+  /** By identity: the number in the names of a file's parts. */
+  readonly #numbers: Map<string, number>;
+  readonly #badRows: BadRow[] = [];
+  readonly #badFiles: string[] = [];
+  readonly #sums = { filesKnown: 0, rowsRead: 0, rowsLoaded: 0, rowsBad: 0, rowsLeft: 0 };
+  #partsReplaced = 0;
   #minUs = Number.POSITIVE_INFINITY;
   #maxUs = Number.NEGATIVE_INFINITY;
 
-  times(minUs: unknown, maxUs: unknown): void {
-    if (minUs === null || minUs === undefined) return;
-    this.#minUs = Math.min(this.#minUs, Number(minUs));
-    this.#maxUs = Math.max(this.#maxUs, Number(maxUs));
+  constructor(
+    options: ImportOptions,
+    files: readonly ForeignFile[],
+    before: readonly ImportedPart[],
+  ) {
+    this.#options = options;
+    this.#files = files;
+    this.#before = before;
+    this.#numbers = new Map(before.map(({ identity, number }) => [identity, number]));
   }
 
-  result(files: number): ImportResult {
-    const { filesKnown, rowsRead, rowsLoaded, rowsBad, rowsLeft, badFiles, partsReplaced } = this;
+  async execute(): Promise<ImportResult> {
+    const { onProgress, changed = 'refuse', dryRun = false, targetFolder } = this.#options;
+    for (const file of this.#files) if (changed === 'refuse') this.#requireUnchanged(file);
+    if (!dryRun) await mkdir(targetFolder, { recursive: true });
+    const rowsTotal = this.#files.reduce((sum, { rowCount }) => sum + rowCount, 0);
+    // Of two files with the same rows, the second adds nothing.
+    const distinct = new Map(this.#files.toReversed().map((file) => [file.identity, file]));
+    for (const file of this.#files) {
+      if (distinct.get(file.identity) !== file) {
+        this.#sums.filesKnown++;
+        this.#sums.rowsRead += file.rowCount;
+        continue;
+      }
+      await this.#importFile(file, () => {
+        onProgress?.({ file: file.path, rowsDone: this.#sums.rowsRead, rowsTotal });
+      });
+    }
     const hasTimes = this.#minUs <= this.#maxUs;
     return {
-      ...{ files, filesKnown, rowsRead, rowsLoaded, rowsBad, badFiles, rowsLeft, partsReplaced },
+      files: this.#files.length,
+      ...this.#sums,
+      badRows: this.#badRows,
+      badFiles: this.#badFiles,
+      partsReplaced: this.#partsReplaced,
       minUs: hasTimes ? this.#minUs : null,
       maxUs: hasTimes ? this.#maxUs : null,
     };
   }
-}
 
-interface RowGroup {
-  readonly id: number;
-  readonly firstRow: number;
-  readonly rowCount: number;
-}
-
-class FileImport {
-  readonly file: string;
-  readonly rowCount: number;
-  readonly #options: ImportOptions;
-  readonly #identity: string;
-  readonly #groups: readonly RowGroup[];
-  readonly #coercions: ReadonlyMap<string, ColumnCoercion>;
-
-  private constructor(
-    options: ImportOptions,
-    file: string,
-    identity: string,
-    groups: readonly RowGroup[],
-    coercions: ReadonlyMap<string, ColumnCoercion>,
-  ) {
-    this.#options = options;
-    this.file = file;
-    this.#identity = identity;
-    this.#groups = groups;
-    this.#coercions = coercions;
-    this.rowCount = groups.reduce((sum, group) => sum + group.rowCount, 0);
-  }
-
-  static async open(options: ImportOptions, file: string): Promise<FileImport> {
-    const identity = await contentHash(file);
-    const groups = await rowGroups(options.duckdb, file);
-    return new FileImport(options, file, identity, groups, await coercionsOf(options, file));
-  }
-
-  async run(totals: Totals, onRows: (rowsDone: number) => void): Promise<void> {
-    let isKnown = this.#groups.length > 0;
-    for (const part of packed(this.#groups, this.#options.partRows ?? PART_ROWS)) {
-      const target = join(this.#options.targetFolder, `${this.#partName(part)}.parquet`);
-      if (!(await this.#isDone(target))) {
+  async #importFile(file: ForeignFile, onPart: () => void): Promise<void> {
+    const { partRows = PART_ROWS, changed, dryRun = false } = this.#options;
+    const recipe = this.#recipeOf(file);
+    const kept = new Set<string>();
+    let isKnown = true;
+    for (const groups of packed(file.groups, partRows)) {
+      const name = this.#nameOf(file, groups);
+      const path = join(this.#options.targetFolder, name);
+      const before = this.#before.find((part) => part.path === path);
+      const rows = this.#rowsOf(file, groups);
+      kept.add(path);
+      if (before?.note.recipe === recipe) await this.#addKnown(rows, name, before.note);
+      else {
         isKnown = false;
-        if (await exists(target)) totals.partsReplaced++;
-        await this.#importPart(part, target, totals);
+        if (before !== undefined) this.#partsReplaced++;
+        await this.#importPart(rows, name, path, recipe);
       }
-      const [times] = await this.#options.duckdb.query(
-        `SELECT epoch_us(min(${this.#timeColumn})) AS min, epoch_us(max(${this.#timeColumn})) AS max ` +
-          `FROM read_parquet(${quoteLiteral(target)})`,
-      );
-      totals.times(times?.['min'], times?.['max']);
-      totals.rowsRead += part.reduce((sum, group) => sum + group.rowCount, 0);
-      onRows(totals.rowsRead);
+      this.#sums.rowsRead += groups.reduce((sum, { rowCount }) => sum + rowCount, 0);
+      onPart();
     }
-    if (isKnown) totals.filesKnown++;
+    if (isKnown) this.#sums.filesKnown++;
+    const old = this.#before.filter(
+      ({ path, identity, note }) =>
+        (identity === file.identity && !kept.has(path)) ||
+        (changed === 'replace' && identity !== file.identity && note.file === file.path),
+    );
+    this.#partsReplaced += old.length;
+    for (const { path } of dryRun ? [] : old) await rm(path, { force: true });
   }
 
-  /** Whether the part is there, made in the way that is asked for now; another one is replaced. */
-  async #isDone(target: string): Promise<boolean> {
-    if (!(await exists(target))) return false;
-    const [found] = await this.#options.duckdb.query(
-      `SELECT decode(value) AS recipe FROM parquet_kv_metadata(${quoteLiteral(target)}) ` +
-        `WHERE decode(key) = ${quoteLiteral(RECIPE)}`,
+  async #addKnown(rows: PartRows, name: string, note: PartNote): Promise<void> {
+    this.#add({ ...note, rowsLoaded: 0 });
+    if (note.rowsBad === 0) return;
+    await this.#tellBad(rows);
+    this.#badFiles.push(join(this.#options.badFolder, badFileName(name)));
+    this.#requireFewBad();
+  }
+
+  async #importPart(rows: PartRows, name: string, path: string, recipe: string): Promise<void> {
+    const { dryRun = false, badFolder } = this.#options;
+    const counts = await measurePart(rows);
+    this.#add(counts);
+    const badName = badFileName(name);
+    if (counts.rowsBad > 0) {
+      await this.#tellBad(rows);
+      if (!dryRun) this.#badFiles.push(await writeBadRows(rows, badFolder, badName));
+      this.#requireFewBad();
+    } else if (!dryRun) await rm(join(badFolder, badName), { force: true });
+    if (!dryRun) await writePart(rows, path, { recipe, file: rows.file.path, ...counts });
+  }
+
+  #add({ rowsLoaded, rowsBad, rowsLeft, minUs, maxUs }: Omit<PartNote, 'recipe' | 'file'>): void {
+    this.#sums.rowsLoaded += rowsLoaded;
+    this.#sums.rowsBad += rowsBad;
+    this.#sums.rowsLeft += rowsLeft;
+    if (minUs !== null) this.#minUs = Math.min(this.#minUs, minUs);
+    if (maxUs !== null) this.#maxUs = Math.max(this.#maxUs, maxUs);
+  }
+
+  async #tellBad(rows: PartRows): Promise<void> {
+    const missing = BAD_ROWS_TOLD - this.#badRows.length;
+    if (missing > 0) this.#badRows.push(...(await firstBadRows(rows, missing)));
+  }
+
+  #requireFewBad(): void {
+    const { badRowsMax = Number.POSITIVE_INFINITY } = this.#options;
+    const { rowsBad } = this.#sums;
+    const [first] = this.#badRows;
+    if (rowsBad <= badRowsMax || first === undefined) return;
+    const { file, rowGroup, row, column, reason, value } = first;
+    const at = this.#badFiles.at(-1);
+    throw new FreshetError(
+      'BACKFILL_REJECTED',
+      `${rowsBad} rows cannot be held, and ${badRowsMax} may be; the first is row ${row} of row ` +
+        `group ${rowGroup}: ${reason} in column "${column}", but ${value === null ? 'null' : JSON.stringify(value)}` +
+        (at === undefined ? '' : `; all are in ${at}`),
+      { where: { file, row, column } },
     );
-    return found?.['recipe'] === this.#recipe;
+  }
+
+  /** @throws FreshetError BACKFILL_FILE_CHANGED */
+  #requireUnchanged({ path, identity }: ForeignFile): void {
+    const before = this.#before.filter(({ note }) => note.file === path);
+    if (before.length === 0 || before.some((part) => part.identity === identity)) return;
+    throw new FreshetError(
+      'BACKFILL_FILE_CHANGED',
+      `${path} was loaded before, and has other bytes now`,
+      { where: { file: path } },
+    );
+  }
+
+  #rowsOf(file: ForeignFile, groups: readonly RowGroup[]): PartRows {
+    const { duckdb, source, requiredFields, untilUs = null } = this.#options;
+    const required = new Set([source.timestampField, ...requiredFields]);
+    return { duckdb, source, file, groups, required, untilUs };
+  }
+
+  #nameOf({ identity }: ForeignFile, groups: readonly RowGroup[]): string {
+    const number = this.#numbers.get(identity) ?? Math.max(0, ...this.#numbers.values()) + 1;
+    this.#numbers.set(identity, number);
+    const [first, last] = [groups[0] as RowGroup, groups.at(-1) as RowGroup];
+    return partFileName({ number, identity, firstGroup: first.id, lastGroup: last.id });
   }
 
   /** Equal for imports that make the same rows of a file. */
-  get #recipe(): string {
+  #recipeOf({ fields, columns }: ForeignFile): string {
     const { source, requiredFields, untilUs = null } = this.#options;
-    const coercions = [...this.#coercions].map(([field, { value }]) => [
+    const made = fields.map(({ field, type, column }) => [
       storedName(source, field),
-      value,
+      type,
+      column,
+      columns.get(column ?? ''),
     ]);
-    const text = JSON.stringify([coercions, requiredFields, untilUs]);
+    const text = JSON.stringify([made, [...requiredFields].sort(), untilUs]);
     return createHash('sha256').update(text).digest('hex');
   }
-
-  /** The part's rows, in the order of the file. */
-  async #importPart(part: readonly RowGroup[], target: string, totals: Totals): Promise<void> {
-    const { duckdb, badRowsMax = Number.POSITIVE_INFINITY } = this.#options;
-    await duckdb.run(`CREATE OR REPLACE TEMP TABLE imported AS ${this.#rowsSql(part)}`);
-    try {
-      const [counts] = await duckdb.query(
-        `SELECT count(*) FILTER (_column IS NOT NULL)::DOUBLE AS bad, ` +
-          `count(*) FILTER (_column IS NULL AND _left)::DOUBLE AS "left", ` +
-          `count(*) FILTER (_column IS NULL AND NOT _left)::DOUBLE AS good FROM imported`,
-      );
-      const bad = Number(counts?.['bad']);
-      const badFile = bad === 0 ? null : await this.#writeBad(part);
-      if (totals.rowsBad + bad > badRowsMax)
-        throw await this.#tooMany(totals.rowsBad + bad, badFile);
-      if (badFile !== null) totals.badFiles.push(badFile);
-      await this.#writeGood(target);
-      totals.rowsBad += bad;
-      totals.rowsLeft += Number(counts?.['left']);
-      totals.rowsLoaded += Number(counts?.['good']);
-    } finally {
-      await duckdb.run('DROP TABLE IF EXISTS imported');
-    }
-  }
-
-  #rowsSql(part: readonly RowGroup[]): string {
-    const { source, requiredFields, untilUs } = this.#options;
-    const [first, last] = [part[0] as RowGroup, part.at(-1) as RowGroup];
-    const fields = [...this.#coercions].map(
-      ([field, { value }]) => `${value} AS ${quoteIdentifier(storedName(source, field))}`,
-    );
-    const required = new Set([source.timestampField, ...requiredFields]);
-    const problems = [...this.#coercions].flatMap(([field, { value, isBad }]) => [
-      ...(isBad === null ? [] : [`WHEN ${isBad} THEN ${quoteLiteral(field)}`]),
-      ...(required.has(field) ? [`WHEN (${value}) IS NULL THEN ${quoteLiteral(field)}`] : []),
-    ]);
-    const time = (this.#coercions.get(source.timestampField) as ColumnCoercion).value;
-    const left = untilUs === undefined ? 'false' : `(${time}) >= make_timestamp(${untilUs})`;
-    return (
-      `SELECT ${fields.join(', ')}, file_row_number AS _row, to_json(r) AS _original, ` +
-      `CASE ${problems.join(' ')} END AS _column, coalesce(${left}, false) AS _left ` +
-      `FROM ${relation(this.file)} r ` +
-      `WHERE file_row_number BETWEEN ${first.firstRow} AND ${last.firstRow + last.rowCount - 1}`
-    );
-  }
-
-  async #writeGood(target: string): Promise<void> {
-    const { duckdb } = this.#options;
-    const temporary = `${target}.tmp`;
-    const system = '_row, _original, _column, _left';
-    try {
-      await duckdb.run(
-        `COPY (SELECT * EXCLUDE (${system}) FROM imported WHERE _column IS NULL AND NOT _left ORDER BY _row) ` +
-          `TO ${quoteLiteral(temporary)} (FORMAT parquet, COMPRESSION zstd, USE_TMP_FILE false, ` +
-          `KV_METADATA {${quoteLiteral(RECIPE)}: ${quoteLiteral(this.#recipe)}})`,
-      );
-      await nodeFileSystem.syncFile(temporary);
-      await rename(temporary, target);
-      await nodeFileSystem.syncDirectory(this.#options.targetFolder);
-    } catch (thrown) {
-      await rm(temporary, { force: true });
-      throw toFreshetError(thrown, 'DISK_FAILED', { file: target });
-    }
-  }
-
-  /** One object a line: where the row is, which field it has no value for, and the row as it was. */
-  async #writeBad(part: readonly RowGroup[]): Promise<string> {
-    const { duckdb, badFolder, source } = this.#options;
-    await mkdir(badFolder, { recursive: true });
-    const file = join(badFolder, `${this.#partName(part)}.ndjson`);
-    const groups = part.map(
-      ({ id, firstRow, rowCount }) => `WHEN _row < ${firstRow + rowCount} THEN ${id}`,
-    );
-    const types = Object.entries(source.schema).map(
-      ([field, type]) => `WHEN ${quoteLiteral(field)} THEN ${quoteLiteral(type)}`,
-    );
-    await duckdb.run(
-      `COPY (SELECT ${quoteLiteral(this.file)} AS file, CASE ${groups.join(' ')} END AS row_group, ` +
-        `_row AS row, _column AS "column", 'no value of type ' || CASE _column ${types.join(' ')} END AS reason, ` +
-        `_original AS original FROM imported WHERE _column IS NOT NULL ORDER BY _row) ` +
-        `TO ${quoteLiteral(file)} (FORMAT json)`,
-    );
-    return file;
-  }
-
-  async #tooMany(bad: number, badFile: string | null): Promise<FreshetError> {
-    const [first] = await this.#options.duckdb.query(
-      `SELECT _row AS row, _column AS "column" FROM imported WHERE _column IS NOT NULL ORDER BY _row LIMIT 1`,
-    );
-    return new FreshetError(
-      'BACKFILL_REJECTED',
-      `${bad} rows cannot be held, more than ${this.#options.badRowsMax} are allowed; they are in ${badFile}`,
-      {
-        where: {
-          file: this.file,
-          row: Number(first?.['row']),
-          column: String(first?.['column']),
-        },
-      },
-    );
-  }
-
-  #partName(part: readonly RowGroup[]): string {
-    const [first, last] = [part[0] as RowGroup, part.at(-1) as RowGroup];
-    return `import-${this.#identity.slice(0, 16)}-${first.id}-${last.id}`;
-  }
-
-  get #timeColumn(): string {
-    const { source } = this.#options;
-    return quoteIdentifier(storedName(source, source.timestampField));
-  }
 }
 
-/** Parts are read with the same mapping as the other files of the source. */
-function storedName({ columnMap }: ParquetSource, field: string): string {
-  return columnMap[field] ?? field;
-}
-
-async function coercionsOf(
-  { duckdb, source, columns = {} }: ImportOptions,
-  file: string,
-): Promise<Map<string, ColumnCoercion>> {
-  const described = await duckdb.query(`DESCRIBE SELECT * FROM ${relation(file)}`);
-  const types = new Map(
-    described.map((row) => [String(row['column_name']), String(row['column_type'])]),
-  );
-  types.delete('file_row_number');
-  const coercions = new Map<string, ColumnCoercion>();
-  for (const [field, type] of Object.entries(source.schema)) {
-    const column = columns[field] ?? source.columnMap[field] ?? field;
-    const sqlType = types.get(column);
-    const where = { file, column };
-    if (sqlType === undefined) {
-      const what = `${file} has no column "${column}" for the field "${field}". ${didYouMean(column, types.keys())}`;
-      throw new FreshetError('COLUMN_MISSING', what, { where });
-    }
-    const coercion = coerceColumn(`r.${quoteIdentifier(column)}`, sqlType, type as FieldType);
-    if (coercion === null) {
-      const what = `column "${column}" of ${file} is ${sqlType}, of which ${type} can hold nothing`;
-      throw new FreshetError('PARQUET_INVALID', what, { where });
-    }
-    coercions.set(field, coercion);
-  }
-  return coercions;
-}
-
-function relation(file: string): string {
-  return `read_parquet(${quoteLiteral(file)}, file_row_number = true, hive_partitioning = true)`;
-}
-
-async function rowGroups(duckdb: DuckdbConnection, file: string): Promise<RowGroup[]> {
-  const found = await duckdb.query(
-    `SELECT row_group_id AS id, any_value(row_group_num_rows) AS n ` +
-      `FROM parquet_metadata(${quoteLiteral(file)}) GROUP BY 1 ORDER BY 1`,
-  );
-  let firstRow = 0;
-  return found.map(({ id, n }) => {
-    const group = { id: Number(id), firstRow, rowCount: Number(n) };
-    firstRow += group.rowCount;
-    return group;
-  });
+function badFileName(part: string): string {
+  return part.replace(/\.parquet$/, '.ndjson');
 }
 
 function packed(groups: readonly RowGroup[], partRows: number): RowGroup[][] {
@@ -387,17 +302,4 @@ function packed(groups: readonly RowGroup[], partRows: number): RowGroup[][] {
     rows += group.rowCount;
   }
   return parts;
-}
-
-async function contentHash(file: string): Promise<string> {
-  const hash = createHash('sha256');
-  await pipeline(createReadStream(file), hash);
-  return hash.digest('hex');
-}
-
-async function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  );
 }

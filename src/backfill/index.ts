@@ -10,4 +10,5 @@ export {
   materializationIntervals,
   materializeView,
 } from './materialize-view.ts';
+export { collectBadRows } from './write-part.ts';
 export { writeRows } from './write-rows.ts';

@@ -5,9 +5,9 @@
  * Missing ranges are read in slices of event time. The rows of a slice and the note that it is done
  * are durable before the next begins, so that an interrupted run goes on behind its last slice.
  *
- * A window may not count a row twice: its slices are smaller, and rows and note are one write. What
- * a changed file holds cannot be told from what was counted, so that it makes a windowed view begin
- * again.
+ * A window may not count a row twice: its slices are smaller, and rows and note are one write. Files
+ * behind all others are added to what is done, slice by slice as well. What a changed file holds
+ * cannot be told from what was counted, so that it makes a windowed view begin again.
  */
 import { stat } from 'node:fs/promises';
 import { rowLayout } from '../core/row-batch.ts';
@@ -27,7 +27,14 @@ import {
   readBackfill,
 } from './backfill-record.ts';
 import { addInterval, uncovered } from './intervals.ts';
-import { type BackfillMode, type BackfillPlan, beginAgain, planBackfill } from './plan-backfill.ts';
+import {
+  type BackfillMode,
+  type BackfillPlan,
+  beginAgain,
+  isAddition,
+  lacksParts,
+  planBackfill,
+} from './plan-backfill.ts';
 
 export interface MaterializeViewOptions {
   readonly state: StateStore;
@@ -38,8 +45,6 @@ export interface MaterializeViewOptions {
   readonly baseDirectory: string;
   readonly requested: MaterializationInterval;
   readonly mode: BackfillMode;
-  /** Whether what was loaded before is given up first: files have fewer rows than they had. Default false. */
-  readonly fromScratch?: boolean;
   /** Rows in about one slice. Default 250,000; 50,000 for windows, which hold a slice in memory. */
   readonly sliceRowsMax?: number;
   readonly onProgress?: (progress: BackfillProgress) => void;
@@ -113,8 +118,8 @@ class BackfillRun {
     const place = { sourceId, viewId };
     const record = await readBackfill(state, place);
     const run = new BackfillRun(options, relation, place, record);
-    if (isOutdated || options.fromScratch) await run.#beginAgain();
     if (isOutdated) {
+      await run.#beginAgain();
       await state.dictionary.setStateFingerprint(viewId, stateFingerprint(view));
     }
     return run;
@@ -132,9 +137,11 @@ class BackfillRun {
       this.#rowsTotal += measured.rows;
       slices.push(...slicesOf(range, measured, this.#sliceRowsMax));
     }
-    for (const range of plan.again) {
-      await this.#options.state.kv.write(await this.#load(changed, range));
-    }
+    if (view.windowing === null) {
+      for (const range of plan.again) {
+        await this.#options.state.kv.write(await this.#load(changed, range));
+      }
+    } else await this.#addFiles(plan, files);
     await this.#note({ ...this.#record, files });
     for (const slice of slices) {
       const rows = await this.#load(this.#relation, slice);
@@ -147,13 +154,38 @@ class BackfillRun {
     return { view: view.name, ...rows, intervals };
   }
 
-  /** What is to be done. A windowed view that must begin again has nothing done, in one write. */
+  /** What is to be done. A view that must begin again has nothing done, in one write. */
   async #plan(files: Readonly<Record<string, string>>): Promise<BackfillPlan> {
     const { requested, mode, view } = this.#options;
     const plan = planBackfill(this.#record, files, requested, mode);
-    if (view.windowing === null || plan.again.length === 0) return plan;
+    const mustBegin =
+      lacksParts(this.#record, files) ||
+      (view.windowing !== null && plan.again.length > 0 && !isAddition(this.#record, plan, files));
+    if (!mustBegin) return plan;
     await this.#beginAgain();
     return planBackfill(this.#record, files, requested, mode);
+  }
+
+  /** Counts the rows of new files in what is done: first of those that a run was stopped at. */
+  async #addFiles(plan: BackfillPlan, files: Readonly<Record<string, string>>): Promise<void> {
+    const begun = this.#record.adding?.files ?? {};
+    const rest = plan.changedFiles.filter((path) => begun[path] === undefined);
+    for (const paths of [Object.keys(begun), rest]) {
+      if (paths.length === 0 || plan.again.length === 0) continue;
+      const added = Object.fromEntries(paths.map((path) => [path, files[path] as string]));
+      const relation = this.#onlyFiles(paths, Object.keys(files));
+      let intervals = this.#record.adding?.intervals ?? [];
+      for (const range of plan.again.flatMap((done) => uncovered(done, intervals))) {
+        const measured = await this.#measure(relation, range);
+        for (const slice of slicesOf(range, measured, this.#sliceRowsMax)) {
+          const rows = await this.#load(relation, slice);
+          intervals = addInterval(intervals, slice);
+          await this.#note({ ...this.#record, adding: { files: added, intervals } }, rows);
+        }
+      }
+      const { adding: _, ...record } = this.#record;
+      await this.#note({ ...record, files: { ...record.files, ...added } });
+    }
   }
 
   async #beginAgain(): Promise<void> {

@@ -1,4 +1,6 @@
+import { basename } from 'node:path';
 import type { BackfillRecord, MaterializationInterval } from './backfill-record.ts';
+import { parsePartName } from './imported-parts.ts';
 import { addInterval, uncovered } from './intervals.ts';
 
 /** What to read, in this order. */
@@ -48,6 +50,40 @@ export function planBackfill(
     changedFiles,
     missing: all.flatMap((interval) => uncovered(interval, record.intervals)),
   };
+}
+
+/**
+ * Whether all that a plan reads again are new files behind those that are done, so that their rows
+ * can be counted beside what was counted. Files that a stopped run had begun to add must come first.
+ */
+export function isAddition(
+  record: BackfillRecord,
+  { changedFiles }: BackfillPlan,
+  files: Readonly<Record<string, string>>,
+): boolean {
+  const paths = Object.keys(files);
+  const isDone = (path: string): boolean => record.files[path] !== undefined;
+  const lastDone = paths.findLastIndex(isDone);
+  const areNew = changedFiles.every((path) => !isDone(path) && paths.indexOf(path) > lastDone);
+  const isWhole = Object.keys(record.files).every((path) => files[path] !== undefined);
+  const begun = Object.entries(record.adding?.files ?? {});
+  const areBegunFirst = begun.every(
+    ([path, mark], i) => changedFiles[i] === path && files[path] === mark,
+  );
+  return areNew && isWhole && areBegunFirst;
+}
+
+/**
+ * Whether a part of a backfill, which never changes, is gone or made anew: rows that were loaded may
+ * be in no file any more.
+ */
+export function lacksParts(
+  record: BackfillRecord,
+  files: Readonly<Record<string, string>>,
+): boolean {
+  return Object.entries(record.files).some(
+    ([path, mark]) => parsePartName(basename(path)) !== null && files[path] !== mark,
+  );
 }
 
 /** The record of a view whose rows are deleted: what was done is to be done again. */

@@ -1,18 +1,16 @@
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import {
   type BackfillProgress,
+  collectBadRows,
   type ImportProgress,
   type ImportResult,
   importFiles,
 } from '../backfill/index.ts';
-import { createRowDecoder } from '../codec/index.ts';
 import { type TimestampInput, toTimestampUs } from '../core/time.ts';
-import type { Catalog, FeatureView, ParquetSource, TopicSource } from '../definition/index.ts';
-import { quoteIdentifier } from '../duckdb/index.ts';
+import type { Catalog, FeatureView, ParquetSource } from '../definition/index.ts';
 import { FreshetError } from '../errors.ts';
-import { listEntries, segmentRelation } from '../segment/index.ts';
+import { type Handover, handoverOf } from './handover.ts';
 import { materialize } from './materialization.ts';
-import { requiredFields } from './open-task.ts';
 import type { Resources } from './resources.ts';
 
 export interface BackfillOptions {
@@ -20,7 +18,7 @@ export interface BackfillOptions {
   readonly source: string;
   /** Parquet files, globs and folders, relative to the repository. */
   readonly files: readonly string[];
-  /** Column of the files by field, where the names differ. */
+  /** Column of the files by field, where the names differ; an empty text where they have none. */
   readonly columns?: Readonly<Record<string, string>>;
   /**
    * `history`: for training alone; `freshet materialize` can load it later. Default `both`: the
@@ -31,6 +29,15 @@ export interface BackfillOptions {
   readonly until?: TimestampInput;
   /** More bad rows end the backfill. Default: any number is set aside. */
   readonly badRowsMax?: number;
+  /**
+   * Takes all bad rows, as Parquet or NDJSON by its name. Default: none; each part of a file that has
+   * bad rows has an NDJSON file in the folder `backfill` beside that of the segments.
+   */
+  readonly badRowsFile?: string;
+  /** What to do with a file that was loaded under its name and has other bytes now. Default `refuse`. */
+  readonly changed?: 'refuse' | 'add' | 'replace';
+  /** Counts and checks, and writes nothing. Default false. */
+  readonly dryRun?: boolean;
   readonly onImport?: (progress: ImportProgress) => void;
   readonly onMaterialize?: (progress: BackfillProgress) => void;
 }
@@ -43,20 +50,6 @@ export interface BackfillSummary extends ImportResult {
   readonly handovers: readonly Handover[];
 }
 
-/** Where the rows of files end and those of a topic begin, for one view. Times in microseconds. */
-export interface Handover {
-  readonly view: string;
-  readonly topic: string;
-  /** The newest row of the files. */
-  readonly filesEndUs: number | null;
-  /** The oldest row that the topic still has; null while it has none. */
-  readonly topicStartUs: number | null;
-  /** Whether the topic has lost records, and begins behind the end of the files. */
-  readonly hasGap: boolean;
-  /** Rows of the topic at or before the newest row of the files: both count in windows. */
-  readonly overlapRows: number;
-}
-
 /** @throws FreshetError SOURCE_NOT_FOUND, INVALID_ARGUMENT, BACKFILL_REJECTED, and as `importFiles` */
 export async function backfill(
   resources: Resources,
@@ -67,7 +60,7 @@ export async function backfill(
   const views = [...catalog.views.values()].filter(({ batchSource }) => batchSource === source);
   const { config } = resources;
   const targetFolder = folderOf(source, config.repoDir);
-  const { until, badRowsMax, columns, onImport } = options;
+  const { until, badRowsMax, columns, onImport, changed, dryRun = false } = options;
   await using duckdb = await (await resources.duckdb()).connect();
   const imported = await importFiles({
     duckdb,
@@ -80,14 +73,22 @@ export async function backfill(
     ...(columns && { columns }),
     ...(until !== undefined && { untilUs: toTimestampUs(until) }),
     ...(badRowsMax !== undefined && { badRowsMax }),
+    ...(changed && { changed }),
+    dryRun,
     ...(onImport && { onProgress: onImport }),
   });
-  const online =
-    options.into === 'history' ? {} : await load(resources, catalog, views, imported, options);
+  if (dryRun) return { ...imported, source: source.name, online: {}, handovers: [] };
+  const { badRowsFile } = options;
+  if (badRowsFile !== undefined) {
+    await collectBadRows(duckdb, imported.badFiles, resolve(config.repoDir, badRowsFile));
+  }
+  const isOnline = options.into !== 'history';
+  const online = isOnline ? await load(resources, catalog, views, imported, options) : {};
   const handovers: Handover[] = [];
-  for (const view of views) {
+  for (const view of imported.maxUs === null ? [] : views) {
     if (view.streamSource === null) continue;
-    handovers.push(await handoverOf(resources, catalog, view, view.streamSource, imported.maxUs));
+    const sources = { files: source, topic: view.streamSource };
+    handovers.push(await handoverOf(resources, catalog, view, sources, imported.maxUs));
   }
   return { ...imported, source: source.name, online, handovers };
 }
@@ -96,7 +97,7 @@ async function load(
   resources: Resources,
   catalog: Catalog,
   views: readonly FeatureView[],
-  { minUs, maxUs, partsReplaced }: ImportResult,
+  { minUs, maxUs }: ImportResult,
   { onMaterialize }: BackfillOptions,
 ): Promise<Record<string, number>> {
   const names = views.filter(({ online, enabled }) => online && enabled).map(({ name }) => name);
@@ -105,7 +106,6 @@ async function load(
     views: names,
     startTime: minUs,
     endTime: maxUs,
-    fromScratch: partsReplaced > 0,
     ...(onMaterialize && { onProgress: onMaterialize }),
   });
   return Object.fromEntries(results.map(({ view, rowsWritten }) => [view, rowsWritten]));
@@ -134,76 +134,4 @@ function folderOf({ name, path }: ParquetSource, repoDir: string): string {
     where: { source: name },
     next: 'A backfill adds files: let the path of the source be a folder.',
   });
-}
-
-/** What the log still has, and what of it is in history already. */
-async function handoverOf(
-  resources: Resources,
-  catalog: Catalog,
-  view: FeatureView,
-  source: TopicSource,
-  filesEndUs: number | null,
-): Promise<Handover> {
-  const first = await firstRows(resources, catalog, source);
-  const { timesUs, wasCut } = first;
-  const topicStartUs = timesUs.length === 0 ? null : Math.min(...timesUs);
-  const hasGap =
-    wasCut && filesEndUs !== null && (topicStartUs === null || topicStartUs > filesEndUs);
-  const overlapRows = filesEndUs === null ? 0 : await rowsUntil(resources, source, filesEndUs);
-  return { view: view.name, topic: source.topic, filesEndUs, topicStartUs, hasGap, overlapRows };
-}
-
-/** Times of the first rows of each partition, and whether records before them are gone. */
-async function firstRows(
-  resources: Resources,
-  catalog: Catalog,
-  source: TopicSource,
-): Promise<{ timesUs: number[]; wasCut: boolean }> {
-  const log = await resources.logToRead();
-  if (log === null || !(await log.listTopics()).includes(source.topic)) {
-    return { timesUs: [], wasCut: false };
-  }
-  const decoder = createRowDecoder({
-    source,
-    requiredFields: requiredFields(catalog, source),
-    rowBytesMax: resources.config.engine.rowBytesMax,
-    clock: resources.clock,
-    ...(source.format === 'avro' && { registry: await resources.schemas() }),
-  });
-  const { topic } = source;
-  const { partitions } = await log.describeTopic(topic);
-  const tps = Array.from({ length: partitions }, (_, partition) => ({ topic, partition }));
-  const marks = await log.watermarks(tps);
-  const timesUs: number[] = [];
-  for (const { start, end, ...tp } of marks) {
-    await using reader = await log.assign([{ ...tp, offset: start }]);
-    for (let next = start; next < end; ) {
-      let found = 0;
-      for (const batch of await reader.poll({ waitMs: 1_000 })) {
-        const { rows } = await decoder.decode(batch);
-        found += rows.count;
-        if (rows.count > 0) timesUs.push(Math.min(...rows.eventTimesUs.subarray(0, rows.count)));
-        next = batch.nextOffset;
-      }
-      if (found > 0) break;
-    }
-  }
-  return { timesUs, wasCut: marks.some(({ start }) => start > 0) };
-}
-
-async function rowsUntil(
-  resources: Resources,
-  source: TopicSource,
-  untilUs: number,
-): Promise<number> {
-  const entries = await resources.readState(async ({ dictionary, kv }) => {
-    const sourceId = dictionary.sourceId(source.name);
-    return sourceId === undefined ? [] : listEntries(kv, sourceId);
-  });
-  const rows = segmentRelation(resources.config.offlineStore.path, entries, source);
-  const [counted] = await (await resources.duckdb()).query(
-    `SELECT count(*)::DOUBLE AS n FROM (${rows}) ` +
-      `WHERE ${quoteIdentifier(source.timestampField)} <= make_timestamp(${untilUs})`,
-  );
-  return Number(counted?.['n']);
 }

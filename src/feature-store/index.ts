@@ -1,4 +1,4 @@
-export type { BackfillOptions, BackfillSummary, Handover } from './backfill.ts';
+export type { BackfillOptions, BackfillSummary } from './backfill.ts';
 export type { BuildProgress } from './build-views.ts';
 export type { CompactionProgress, CompactionResult, CompactOptions } from './compact-history.ts';
 export type { DeadLetter, DeadLetterFilter } from './dead-letters.ts';
@@ -10,6 +10,7 @@ export {
   openFeatureStore,
   type ViewCost,
 } from './feature-store.ts';
+export type { Handover } from './handover.ts';
 export type { History } from './history.ts';
 export type { MaterializeRange, MaterializeUntil } from './materialization.ts';
 export type { ReplayOptions, ReplayProgress, ReplayResult } from './replay.ts';

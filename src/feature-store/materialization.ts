@@ -10,8 +10,6 @@ export interface MaterializeOptions {
   /** Views by name. Default: all that are online, enabled and have batch history. */
   readonly views?: readonly string[];
   readonly onProgress?: (progress: BackfillProgress) => void;
-  /** Gives up first what was loaded before. Default false. */
-  readonly fromScratch?: boolean;
 }
 
 /** A range of event time, both ends included. */
@@ -80,10 +78,10 @@ async function each(
   const results: BackfillResult[] = [];
   for (const { view, source } of chosen) {
     const baseDirectory = resources.config.repoDir;
-    const { onProgress, fromScratch = false } = options;
+    const { onProgress } = options;
     const run = (): Promise<BackfillResult> =>
       materializeView({
-        ...{ state, duckdb, view, source, baseDirectory, fromScratch },
+        ...{ state, duckdb, view, source, baseDirectory },
         ...workOf(view),
         ...(onProgress && { onProgress }),
       });

@@ -84,34 +84,33 @@ describe('a backfill that is stopped', () => {
   it.each([
     ['newest rows', VIEW],
     ['windows', counts],
-  ])(
-    'while it reads a changed file again into %s forgets neither it nor what was done',
-    (_, view) =>
-      withBench(async (bench) => {
-        await bench.writeFile('a', ROWS);
-        const kv = new DurableKv();
-        const before = await openStateStore(await kv.open(new Machine()));
-        await bench.materialize(before, interval(0, 45_000_000), { view });
-        await bench.writeFile('b', [{ user: 'late', at: 3_000_000, amount: 1 }]);
-        const whole = await openState();
-        await bench.materialize(whole, RANGE, { view });
-        const checksum = await storeChecksum(whole);
-        const run = (state: StateStore) =>
-          bench.materialize(state, interval(50_000_000, 60_000_000), {
-            ...{ view, sliceRowsMax: 8, mode: 'incremental' },
-          });
-        let ended = false;
-        for (let at = 0; !ended; at++) {
-          for (const losesPower of [false, true]) {
-            const copy = await copyOf(kv);
-            ended = await endsOn(copy, new Machine({ at, done: true, kind: 'stop' }), run);
-            if (losesPower && !ended) copy.losePower();
-            const state = await openStateStore(await copy.open(new Machine()));
-            expect(await run(state), `step ${at}`).toMatchObject({ intervals: [RANGE] });
-            expect(await storeChecksum(state), `step ${at}`).toEqual(checksum);
-          }
+  ])('while it reads new files into %s forgets neither them nor what was done', (_, view) =>
+    withBench(async (bench) => {
+      await bench.writeFile('a', ROWS);
+      const kv = new DurableKv();
+      const before = await openStateStore(await kv.open(new Machine()));
+      await bench.materialize(before, interval(0, 45_000_000), { view });
+      await bench.writeFile('b', [{ user: 'late', at: 3_000_000, amount: 1 }, ...rowsOf(20, 3)]);
+      await bench.writeFile('c', rowsOf(30, 7));
+      const whole = await openState();
+      await bench.materialize(whole, RANGE, { view });
+      const checksum = await storeChecksum(whole);
+      const run = (state: StateStore) =>
+        bench.materialize(state, interval(50_000_000, 60_000_000), {
+          ...{ view, sliceRowsMax: 8, mode: 'incremental' },
+        });
+      let ended = false;
+      for (let at = 0; !ended; at++) {
+        for (const losesPower of [false, true]) {
+          const copy = await copyOf(kv);
+          ended = await endsOn(copy, new Machine({ at, done: true, kind: 'stop' }), run);
+          if (losesPower && !ended) copy.losePower();
+          const state = await openStateStore(await copy.open(new Machine()));
+          expect(await run(state), `step ${at}`).toMatchObject({ intervals: [RANGE] });
+          expect(await storeChecksum(state), `step ${at}`).toEqual(checksum);
         }
-      }),
+      }
+    }),
   );
 });
 

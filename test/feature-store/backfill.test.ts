@@ -3,7 +3,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { importFiles } from '../../src/backfill/index.ts';
 import { ManualClock } from '../../src/core/clock.ts';
 import {
   entity,
@@ -183,12 +182,14 @@ describe('a backfill', () => {
         file,
         row_group: 0,
         row: 1,
-        column: 'at',
+        field: 'at',
+        column: 'ts',
         reason: 'no value of type timestamp',
+        value: 'yesterday',
         original: { ts: 'yesterday' },
       },
-      { row: 2, column: 'amount', reason: 'no value of type float64' },
-      { row: 3, column: 'id' },
+      { row: 2, column: 'euros', reason: 'no value of type float64', value: 'much' },
+      { row: 3, field: 'id', value: null },
     ]);
     const { rows, eventTimestamps } = await store.getOnlineFeatures({
       features: ['small_view:amount'],
@@ -206,92 +207,7 @@ describe('a backfill', () => {
         columns: { ...columns, country: 'ts' },
         badRowsMax: 2,
       }),
-    ).rejects.toMatchObject({ code: 'BACKFILL_REJECTED', where: { file, row: 1, column: 'at' } });
-  });
-
-  it('goes on behind its last part when it is stopped in between', async () => {
-    const duckdb = await store.resources.duckdb();
-    const file = join(directory, 'many.parquet');
-    await duckdb.run(
-      `COPY (SELECT i AS id, TIMESTAMP '2026-01-01' + to_minutes(i::INTEGER) AS at, i / 4 AS amount, 'DE' AS country,
-        NULL::VARCHAR AS note, true AS paid, ['x'] AS tags, '{}' AS address FROM range(10_000) r(i))
-       TO '${file}' (FORMAT parquet, ROW_GROUP_SIZE 2048)`,
-    );
-    const common = {
-      source: history,
-      baseDirectory: directory,
-      files: [file],
-      requiredFields: ['id'],
-      partRows: 2_048,
-      badFolder: join(directory, 'bad'),
-    };
-    const run = (folder: string, stopAfter = Number.POSITIVE_INFINITY) =>
-      importFiles({
-        ...common,
-        duckdb,
-        targetFolder: join(directory, folder),
-        onProgress: ({ rowsDone }) => {
-          if (rowsDone >= stopAfter) throw new Error('killed');
-        },
-      });
-    const whole = await run('whole');
-    for (const stopAfter of [1, 4_000, 8_000]) {
-      await expect(run('parts', stopAfter)).rejects.toThrow('killed');
-    }
-    expect(await run('parts')).toMatchObject({ rowsRead: 10_000, maxUs: whole.maxUs });
-    const names = await readdir(join(directory, 'whole'));
-    expect(names).toHaveLength(5);
-    expect(await readdir(join(directory, 'parts'))).toEqual(names);
-    for (const name of names) {
-      const [a, b] = await Promise.all(
-        ['whole', 'parts'].map((f) => readFile(join(directory, f, name))),
-      );
-      expect(b?.equals(a as Buffer)).toBe(true);
-    }
-  });
-
-  it('hands over to a topic: says where one ends and the other begins, what both have and what none has', async () => {
-    const files = [join(FIXTURES, 'duckdb.parquet')];
-    await produce([
-      [2, '2026-01-05T00:00:00Z', 500],
-      [3, '2026-01-20T00:00:00Z', 600],
-    ]);
-    const overlap = await store.backfill({ source: 'last_order', files });
-    expect(overlap.handovers).toEqual([
-      {
-        view: 'last_order',
-        topic: 'orders',
-        filesEndUs: Date.parse('2026-01-07T12:30:15.123Z') * 1_000 + 456,
-        topicStartUs: Date.parse('2026-01-05T00:00:00Z') * 1_000,
-        hasGap: false,
-        overlapRows: 1,
-      },
-    ]);
-    // A newer value of the stream stays, and an older one does not come back.
-    const read = async (): Promise<unknown[]> =>
-      (
-        await store.getOnlineFeatures({
-          features: ['last_order:amount'],
-          entityRows: [{ id: 1 }, { id: 2 }, { id: 3 }],
-        })
-      ).rows.map(({ amount }) => amount);
-    expect(await read()).toEqual([10.25, 500, 600]);
-    const until = '2026-01-05T00:00:00Z';
-    const clean = await store.backfill({ source: 'last_order', files, until });
-    expect(clean).toMatchObject({
-      rowsLoaded: 3,
-      rowsLeft: 3,
-      handovers: [{ hasGap: false, overlapRows: 0 }],
-    });
-    expect((await store.verify()).same).toBe(true);
-    const log = await store.resources.log();
-    for (const partition of [0, 1]) {
-      const [marks] = await log.watermarks([{ topic: 'orders', partition }]);
-      await log.deleteRecordsBefore({ topic: 'orders', partition }, marks?.end ?? 0);
-    }
-    await produce([[1, '2026-01-25T00:00:00Z', 700]]);
-    const gap = await store.backfill({ source: 'last_order', files, until });
-    expect(gap.handovers).toMatchObject([{ hasGap: true }]);
+    ).rejects.toMatchObject({ code: 'BACKFILL_REJECTED', where: { file, row: 1, column: 'ts' } });
   });
 
   it('needs a source that is a folder', async () => {
@@ -345,25 +261,5 @@ describe('a backfill', () => {
       tags: i % 2 ? ['new', 'big'] : [],
       address: { city: `city ${i}`, zip: 10_000 + i },
     };
-  }
-
-  async function produce(rows: readonly [id: number, at: string, amount: number][]): Promise<void> {
-    const { note, country, paid, tags, address } = order(1);
-    await using producer = await store.producer(orders);
-    await producer.send(
-      rows.map(([id, at, amount]) => ({
-        id: BigInt(id),
-        at: new Date(at),
-        amount,
-        note,
-        country,
-        paid,
-        tags,
-        address,
-      })),
-    );
-    const engine = await store.startEngine();
-    await engine.caughtUp();
-    await store.stopEngine();
   }
 });

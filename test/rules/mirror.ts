@@ -174,9 +174,13 @@ export const sharedTests: readonly Shared[] = [
     because: 'files were replaced well when history is the same before, meanwhile and behind it',
   },
   {
-    test: 'test/feature-store/backfill.test.ts',
-    covers: ['src/backfill/coerce-column.ts', 'src/backfill/import-files.ts'],
-    because: 'files of other tools were read right when their values are served and joined',
+    test: 'test/backfill/import-files.test.ts',
+    covers: [
+      'src/backfill/foreign-file.ts',
+      'src/backfill/imported-parts.ts',
+      'src/backfill/write-part.ts',
+    ],
+    because: 'a file was imported right when the parts of it hold its rows',
   },
   {
     test: 'test/join/historical-reader.test.ts',

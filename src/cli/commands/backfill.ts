@@ -1,9 +1,9 @@
 import { resolve } from 'node:path';
-import { type Command, InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { formatTimestampUs } from '../../core/time.ts';
 import type { BackfillSummary, Handover } from '../../feature-store/index.ts';
 import { type Bind, type Context, wholeNumber } from '../context.ts';
-import { formatCount, type Output, type Progress } from '../output.ts';
+import { formatCount, type Progress, type Style } from '../output.ts';
 
 /** `backfill`: Parquet files of others into history and the online store. */
 export function backfillCommands(program: Command, bind: Bind): void {
@@ -12,10 +12,21 @@ export function backfillCommands(program: Command, bind: Bind): void {
     .description('load Parquet files of any origin into batch history and the online store')
     .argument('<source>', 'a parquetSource whose path is a folder, or a view that has one')
     .argument('<files...>', 'files, globs and folders, hive partitions too')
-    .option('--map <field=column>', 'the column of a field; several times for several', mapping)
+    .option(
+      '--map <field=column>',
+      'the column of a field, `field=` for none; may be repeated',
+      mapping,
+    )
     .option('--history-only', 'load nothing online; `freshet materialize` can do so later')
     .option('--until <time>', 'leave rows at or after this event time to the topic of the view')
+    .option('--bad-rows <file>', 'take all bad rows into one file, .parquet or .ndjson')
     .option('--bad-rows-max <rows>', 'stop at more bad rows; default: set all aside', wholeNumber)
+    .addOption(
+      new Option('--changed <how>', 'a file that was loaded and has other bytes now')
+        .choices(['refuse', 'add', 'replace'])
+        .default('refuse'),
+    )
+    .option('--dry-run', 'count and check, and write nothing')
     .addHelpText(
       'after',
       `
@@ -32,14 +43,17 @@ interface Options {
   readonly map?: Readonly<Record<string, string>>;
   readonly historyOnly?: boolean;
   readonly until?: string;
+  readonly badRows?: string;
   readonly badRowsMax?: number;
+  readonly changed: 'refuse' | 'add' | 'replace';
+  readonly dryRun?: boolean;
 }
 
 async function backfill(
   { output, withStore }: Context,
   source: string,
   files: readonly string[],
-  { map, historyOnly = false, until, badRowsMax }: Options,
+  { map, historyOnly = false, until, badRows, badRowsMax, changed, dryRun = false }: Options,
 ): Promise<void> {
   const bars = new Map<string, Progress>();
   const tell = (what: string, done: number, total: number): void => {
@@ -56,7 +70,10 @@ async function backfill(
         into: historyOnly ? 'history' : 'both',
         ...(map && { columns: map }),
         ...(until !== undefined && { until }),
+        ...(badRows !== undefined && { badRowsFile: resolve(badRows) }),
         ...(badRowsMax !== undefined && { badRowsMax }),
+        changed,
+        dryRun,
         onImport: ({ rowsDone, rowsTotal }) => tell('import', rowsDone, rowsTotal),
         onMaterialize: ({ view, rowsDone, rowsTotal }) => tell(`load ${view}`, rowsDone, rowsTotal),
       })
@@ -64,42 +81,66 @@ async function backfill(
         for (const bar of bars.values()) bar.stop();
       }),
   );
-  output.result(summary, () => '');
-  if (!output.json) print(output, summary);
+  output.result(summary, () => describe(summary, dryRun, output.style).join('\n'));
 }
 
-function print(output: Output, summary: BackfillSummary): void {
-  const { files, filesKnown, rowsLoaded, rowsBad, rowsLeft, badFiles, online, handovers } = summary;
-  output.line(
-    `${formatCount(rowsLoaded)} rows of ${files - filesKnown} files are in history; ` +
+function describe(summary: BackfillSummary, dryRun: boolean, style: Style): string[] {
+  const { files, filesKnown, rowsLoaded, rowsBad, rowsLeft, online, handovers } = summary;
+  const lines = [
+    `${formatCount(rowsLoaded)} rows of ${files - filesKnown} files ${dryRun ? 'would come into' : 'are in'} history; ` +
       `${filesKnown} files were there before.`,
-  );
+  ];
   for (const [view, rows] of Object.entries(online)) {
-    output.line(`${view}: ${formatCount(rows)} values online are newer than before.`);
+    lines.push(`${view}: ${formatCount(rows)} values online are newer than before.`);
   }
-  if (rowsLeft > 0) output.line(`${formatCount(rowsLeft)} rows are left to the topic.`);
-  if (rowsBad > 0) {
-    output.line(output.style.yellow(`${formatCount(rowsBad)} rows cannot be held; they and why:`));
-    for (const file of badFiles) output.line(`  ${file}`);
-  }
-  for (const handover of handovers) printHandover(output, handover);
+  if (rowsLeft > 0) lines.push(`${formatCount(rowsLeft)} rows are left to the topic.`);
+  if (rowsBad > 0) lines.push(...describeBadRows(summary, style));
+  for (const handover of handovers) lines.push('', ...describeHandover(handover, style));
+  return lines;
 }
 
-function printHandover(
-  { line, style }: Output,
-  { view, topic, filesEndUs, topicStartUs, hasGap, overlapRows }: Handover,
-): void {
+function describeBadRows({ rowsBad, badRows, badFiles }: BackfillSummary, style: Style): string[] {
+  return [
+    style.yellow(`${formatCount(rowsBad)} rows cannot be held:`),
+    ...badRows.map(
+      ({ file, rowGroup, row, column, reason, value }) =>
+        `  ${file} row group ${rowGroup} row ${row}: ${reason} in column "${column}", but ${value ?? 'null'}`,
+    ),
+    ...(rowsBad > badRows.length ? ['  …'] : []),
+    ...badFiles.map((file) => `  all with their reasons: ${file}`),
+  ];
+}
+
+function describeHandover(handover: Handover, { red, yellow, green }: Style): string[] {
+  const { view, topic, filesEndUs, partitions, overlapRows, repeatedRows } = handover;
   const at = (us: number | null): string => (us === null ? 'no row' : formatTimestampUs(us));
-  line();
-  line(`${view}: files end at ${at(filesEndUs)}, topic ${topic} begins at ${at(topicStartUs)}.`);
-  if (hasGap) line(style.red('  Rows in between are in neither: the topic has lost records.'));
-  if (overlapRows > 0) {
-    line(
-      style.yellow(`  ${formatCount(overlapRows)} rows of the topic are not newer than the files.`),
+  const lines = [`${view}: files end at ${at(filesEndUs)}; topic ${topic} begins`];
+  for (const { partition, startOffset, startUs, firstNewerOffset, hasGap } of partitions) {
+    const newer =
+      firstNewerOffset === null ? 'none newer yet' : `newer from offset ${firstNewerOffset}`;
+    lines.push(
+      `  partition ${partition}: at offset ${startOffset}, about ${at(startUs)}; ${newer}`,
     );
-    line('  The newest row wins either way; windows count both. --until leaves them to the topic.');
+    if (!hasGap) continue;
+    const range = `${at(filesEndUs)} to ${startUs === null ? 'now' : at(startUs)}`;
+    lines.push(red(`    gap: records of ${range} are gone from the topic and in no file`));
   }
-  if (!hasGap && overlapRows === 0) line(style.green('  No gap and no overlap.'));
+  if (overlapRows > 0) {
+    lines.push(
+      yellow(
+        `  ${formatCount(overlapRows)} rows of the topic are not newer than the files, ` +
+          `${formatCount(repeatedRows)} of them are in the files, too.`,
+      ),
+      '  The newest row wins either way; windows count both. --until leaves rows to the topic.',
+    );
+  }
+  if (handover.recordsNotSeen > 0) {
+    lines.push(
+      `  ${formatCount(handover.recordsNotSeen)} records of the topic were not looked at.`,
+    );
+  }
+  if (!handover.hasGap && overlapRows === 0) lines.push(green('  No gap and no overlap.'));
+  return lines;
 }
 
 function mapping(
