@@ -25,7 +25,7 @@ with open(os.path.join(folder, 'feature_store.yaml'), 'w') as config:
     config.write(
         'project: peers\nprovider: local\nregistry: registry.db\n'
         'online_store: { type: sqlite, path: online.db }\n'
-        'offline_store: { type: file }\nentity_key_serialization_version: 3\n'
+        'offline_store: { type: duckdb }\nentity_key_serialization_version: 3\n'
     )
 
 
