@@ -9,7 +9,15 @@ import {
 } from '../../src/backfill/index.ts';
 import { rowLayout } from '../../src/core/row-batch.ts';
 import { RANK_BATCH, RANK_STREAM } from '../../src/core/row-order.ts';
-import { entity, type FeatureView, featureView, topicSource } from '../../src/definition/index.ts';
+import {
+  entity,
+  type FeatureView,
+  featureView,
+  lifetime,
+  topicSource,
+  tumbling,
+  windowedFeatureView,
+} from '../../src/definition/index.ts';
 import { KvBatch } from '../../src/kv/index.ts';
 import { createRowUpserter, OnlineReader, storeChecksum } from '../../src/online/index.ts';
 import type { StateStore } from '../../src/state/index.ts';
@@ -317,6 +325,69 @@ describe('files that change between runs', () => {
           }
           const inOrder = [...files].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, rows]) => rows);
           expect(await stored(state)).toEqual(expected(inOrder, intervals));
+        }),
+        { seed: SEED, numRuns: 40 },
+      );
+    });
+  }, 120_000);
+});
+
+describe('windows over files that change between runs', () => {
+  const windows = windowedFeatureView({
+    name: 'windows',
+    entities: VIEW.entities,
+    source: SOURCE,
+    aggregations: [
+      { function: 'count', window: tumbling('10s'), name: 'n' },
+      { column: 'amount', function: 'last', window: lifetime(), name: 'newest' },
+    ],
+  }) as unknown as FeatureView;
+
+  it('count the rows of files behind all others beside what they have', () =>
+    withBench(async (bench) => {
+      const state = await openState();
+      const run = () =>
+        bench.materialize(state, interval(0, 60_000_000), { view: windows, sliceRowsMax: 7 });
+      await bench.writeFile('a', rowsOf(40));
+      await run();
+      await bench.writeFile('b', rowsOf(20, 5));
+      await bench.writeFile('c', rowsOf(10, 9));
+      expect(await run()).toMatchObject({ rowsRead: 30 });
+      expect(await run()).toMatchObject({ rowsRead: 0 });
+      await bench.writeFile('a0', rowsOf(1));
+      expect(await run()).toMatchObject({ rowsRead: 71 });
+    }));
+
+  it(`have every row once, as one run over the last files (seed ${SEED})`, async () => {
+    const row = fc.record({
+      user: fc.constantFrom('a', 'b', 'c'),
+      at: fc.nat(30_000_000),
+      amount: fc.nat(1_000),
+    });
+    const step = fc.record({
+      file: fc.constantFrom('f1', 'f2', 'f3', 'f4', 'f5', 'f6'),
+      rows: fc.array(row, { minLength: 1, maxLength: 9 }),
+      from: fc.nat(30_000_000),
+      length: fc.nat(30_000_000),
+      mode: fc.constantFrom('range' as const, 'incremental' as const),
+    });
+    await withBench(async (bench) => {
+      let runs = 0;
+      await fc.assert(
+        fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 6 }), async (steps) => {
+          const folder = `run${runs++}`;
+          const source = { ...SOURCE, path: `${folder}/*.parquet` };
+          const common = { source, view: windows, sliceRowsMax: 3 };
+          const state = await openState();
+          let intervals: readonly MaterializationInterval[] = [];
+          for (const { file, rows, from, length, mode } of steps) {
+            await bench.writeFile(file, rows, folder);
+            const requested = interval(from, from + length);
+            intervals = (await bench.materialize(state, requested, { ...common, mode })).intervals;
+          }
+          const fresh = await openState();
+          for (const requested of intervals) await bench.materialize(fresh, requested, common);
+          expect(await storeChecksum(state)).toEqual(await storeChecksum(fresh));
         }),
         { seed: SEED, numRuns: 40 },
       );
