@@ -74,28 +74,43 @@ export async function runFeastJob(
     schema: { date: 'timestamp', origin: 'string', delay: 'int32', distance: 'int32' },
     timestampField: 'date',
   });
-  const stats = featureView({
-    name: 'stats',
-    entities: [airport],
-    source,
-    schema: { delay: 'int32', distance: 'int32' },
-  });
+  const schema = { delay: 'int32', distance: 'int32' } as const;
+  const stats = featureView({ name: 'stats', entities: [airport], source, schema });
+  const definitions = [airport, source, stats];
   const config = { project: 'peers' };
-  await using store = await openFeatureStore({
-    directory,
-    definitions: [airport, source, stats],
-    config,
-  });
+  await using store = await openFeatureStore({ directory, definitions, config });
   await store.apply();
   const materializeSeconds = await timed(() =>
     store.materialize({ startTime: '2001-01-01', endTime: '2001-07-02' }),
   );
+  const joined = await joinLabels(store, labels);
+  const joinRssMb = Math.round(process.resourceUsage().maxRSS / 1_024);
+  const read = (count: number) => (i: number) =>
+    store.getOnlineFeatures({
+      features: [stats],
+      entityRows: Array.from({ length: count }, (_, k) => ({
+        origin: joined.airports[(i + k) % joined.airports.length] as string,
+      })),
+    });
+  const onlineOne = await percentiles(read(1), reads);
+  const onlineHundred = await percentiles(read(100), reads / 10);
+  const answer = (await read(200)(0)).rows;
+  const onlineSum = answer.reduce((all, row) => all + Number(row.delay) + Number(row.distance), 0);
+  const { seconds: joinSeconds, matches, sum } = joined;
+  const join = { joinSeconds, joinRssMb, matches, sum };
+  return { materializeSeconds, ...join, onlineOne, onlineHundred, onlineSum };
+}
+
+async function joinLabels(
+  store: FeatureStore,
+  labels: string,
+): Promise<{ seconds: number; matches: number; sum: number; airports: string[] }> {
   let matches = 0;
   let sum = 0;
   const airports = new Set<string>();
-  const joinSeconds = await timed(async () => {
+  const seconds = await timed(async () => {
     await using joined = await store.getHistoricalFeatures({
-      features: [stats],
+      features: ['stats:delay', 'stats:distance'],
       entityRows: { parquet: labels },
     });
     for await (const row of joined) {
@@ -106,32 +121,7 @@ export async function runFeastJob(
       sum += delay + (distance as number);
     }
   });
-  const joinRssMb = Math.round(process.resourceUsage().maxRSS / 1_024);
-  const sorted = [...airports].sort();
-  const read = (count: number) => (i: number) =>
-    store.getOnlineFeatures({
-      features: [stats],
-      entityRows: Array.from({ length: count }, (_, k) => ({
-        origin: sorted[(i + k) % sorted.length] as string,
-      })),
-    });
-  const onlineOne = await percentiles(read(1), reads);
-  const onlineHundred = await percentiles(read(100), reads / 10);
-  const answer = (await read(200)(0)).rows;
-  const onlineSum = answer.reduce(
-    (total, row) => total + Number(row.delay) + Number(row.distance),
-    0,
-  );
-  return {
-    materializeSeconds,
-    joinSeconds,
-    joinRssMb,
-    matches,
-    sum,
-    onlineOne,
-    onlineHundred,
-    onlineSum,
-  };
+  return { seconds, matches, sum, airports: [...airports].sort() };
 }
 
 export async function fillTopic(broker: string, directory: string): Promise<void> {

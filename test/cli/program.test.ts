@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Command, CommanderError } from 'commander';
 import { describe, expect, it } from 'vitest';
+import { renderCommands } from '../../scripts/format-docs.ts';
 import { buildProgram } from '../../src/cli/program.ts';
 import { ERROR_TABLE } from '../../src/errors.ts';
 import { ROOT } from '../rules/repository.ts';
@@ -39,6 +40,28 @@ describe('commands that Freshet itself names', () => {
     const lines = readme.match(/^npx freshet .+$/gm) ?? [];
     expect(lines.length).toBeGreaterThan(4);
     for (const line of lines) await expectUnderstood(line.replace(/^npx /, ''));
+  });
+
+  it.each(['tutorial', 'history', 'backfill', 'console'])(
+    'in docs/%s.md, are understood',
+    async (name) => {
+      const document = await readFile(join(ROOT, `docs/${name}.md`), 'utf8');
+      const lines = document.match(/^(npx |npm run )?freshet .+$/gm) ?? [];
+      expect(lines.length).toBeGreaterThan(0);
+      for (const line of lines) {
+        await expectUnderstood(
+          line
+            .replace(/^(npx |npm run (?=freshet))/, '')
+            .replace(/^freshet -- /, 'freshet ')
+            .replace(/ +#.*$/, ''),
+        );
+      }
+    },
+  );
+
+  it('in the reference, are all there, as their help says', async () => {
+    const reference = await readFile(join(ROOT, 'docs/reference/commands.md'), 'utf8');
+    expect(reference).toBe(renderCommands());
   });
 
   it('at the end of the quickstart, are understood', async () => {
