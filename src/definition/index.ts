@@ -50,6 +50,7 @@ export {
 export { type Entity, entity, type KeySchema, type Metadata, type Tags } from './entity.ts';
 export { type FeatureRef, type FeatureService, featureService } from './feature-service.ts';
 export { type FeatureView, type FeatureViewSpec, featureView } from './feature-view.ts';
+export { fieldsRead } from './fields-read.ts';
 export type {
   EntityKeyOf,
   EntityRowOf,

@@ -3,13 +3,20 @@
  * entities are dropped before the sort and the streams meet by a number. Numbers are DOUBLEs, which
  * hold microseconds and offsets whole and cost no bigint a row.
  */
-import type { Schema } from '../core/field-type.ts';
+import type { FieldType } from '../core/field-type.ts';
 import { NO_CREATED_TIME_US } from '../core/row-order.ts';
-import { quoteIdentifier } from '../duckdb/index.ts';
+import { fieldTypeToSql, quoteIdentifier } from '../duckdb/index.ts';
 import type { PlannedRead } from '../transform/index.ts';
 import type { JoinRules } from './join-plan.ts';
 import type { LabelSource } from './join-sql.ts';
 import type { RowRelation } from './row-relation.ts';
+
+/** A field of the source; one that no window reads is not worth sorting. */
+export interface SweptField {
+  readonly name: string;
+  readonly type: FieldType;
+  readonly isRead: boolean;
+}
 
 /** Columns `n` (1, 2, …) and `k0, k1, …`; one row for a view without join keys. */
 export function entitiesSql(read: PlannedRead, labels: LabelSource, table: string): string {
@@ -41,7 +48,7 @@ export function sweptLabelsSql(
 export function sweptRowsSql(
   read: PlannedRead,
   relations: readonly RowRelation[],
-  fields: Schema,
+  fields: readonly SweptField[],
   options: { readonly rules: JoinRules; readonly toUs: number | null; readonly entities: string },
 ): string {
   const parts = relations.map((relation) => relationSql(read, relation, fields, options));
@@ -51,7 +58,7 @@ export function sweptRowsSql(
 function relationSql(
   read: PlannedRead,
   relation: RowRelation,
-  fields: Schema,
+  fields: readonly SweptField[],
   {
     rules,
     toUs,
@@ -77,7 +84,11 @@ function relationSql(
     `${relation.rank}::INTEGER AS rank`,
     'r._partition AS _partition',
     'r._offset::DOUBLE AS _offset',
-    ...Object.keys(fields).map((field, i) => `r.${quoteIdentifier(field)} AS f${i}`),
+    ...fields.map(({ name, type, isRead }, i) =>
+      isRead
+        ? `r.${quoteIdentifier(name)} AS f${i}`
+        : `CAST(NULL AS ${fieldTypeToSql(type)}) AS f${i}`,
+    ),
   ];
   const conditions = [`${time} IS NOT NULL`];
   if (toUs !== null) conditions.push(`${time} <= make_timestamp(${toUs})`);

@@ -5,9 +5,10 @@
  */
 
 import { assert } from '../core/assert.ts';
-import type { FieldType, FieldValue } from '../core/field-type.ts';
+import type { FieldType, FieldValue, Schema } from '../core/field-type.ts';
 import { type Column, makeColumn, type RowBatch, rowLayout } from '../core/row-batch.ts';
 import type { SourceRank } from '../core/row-order.ts';
+import { fieldsRead } from '../definition/index.ts';
 import {
   type ColumnChunk,
   type Duckdb,
@@ -29,7 +30,7 @@ import type { JoinRules } from './join-plan.ts';
 import type { LabelSource } from './join-sql.ts';
 import { parseJson } from './output.ts';
 import type { RowRelation } from './row-relation.ts';
-import { entitiesSql, sweptLabelsSql, sweptRowsSql } from './sweep-sql.ts';
+import { entitiesSql, type SweptField, sweptLabelsSql, sweptRowsSql } from './sweep-sql.ts';
 
 export interface WindowSweep {
   readonly duckdb: Duckdb;
@@ -61,7 +62,7 @@ export async function sweepWindows(sweep: WindowSweep): Promise<void> {
     const source = read.view.streamSource ?? read.view.batchSource;
     assert(source !== null, `view "${read.view.name}" has no source`);
     const options = { rules, toUs, entities };
-    const rowsSql = sweptRowsSql(read, relations, source.schema, options);
+    const rowsSql = sweptRowsSql(read, relations, sweptFields(read, source.schema), options);
     await writeResults(sweep, results, rowsSql, sweptLabelsSql(read, labels, rules, entities));
     const features = read.features.map((_, i) => `r.f${i}`).join(', ');
     await connection.run(
@@ -72,6 +73,22 @@ export async function sweepWindows(sweep: WindowSweep): Promise<void> {
     await connection.run(`DROP TABLE IF EXISTS ${entities}`);
     await connection.run(`DROP TABLE IF EXISTS ${results}`);
   }
+}
+
+/** Fields that a slot, `where` or `derive` reads; all of them where a function does not show which. */
+function sweptFields({ view }: PlannedRead, schema: Schema): SweptField[] {
+  const { windowing } = view;
+  assert(windowing !== null, `view "${view.name}" has no windows`);
+  const { where, derive } = windowing;
+  const functions = [
+    ...(where === null ? [] : [where]),
+    ...Object.values(derive).map(({ of }) => of),
+  ];
+  const byFunctions = functions.map((fn) => fieldsRead(fn));
+  const slots = new Set(planWindows(view, windowing).columns.map(({ name }) => name));
+  const isRead = (name: string): boolean =>
+    slots.has(name) || byFunctions.some((fields) => fields === null || fields.has(name));
+  return Object.entries(schema).map(([name, type]) => ({ name, type, isRead: isRead(name) }));
 }
 
 async function writeResults(
