@@ -5,10 +5,12 @@
  */
 import { readPositions } from '../checkpoint/index.ts';
 import type { FieldValue } from '../core/field-type.ts';
+import { RANK_BATCH } from '../core/row-order.ts';
 import { formatTimestampUs, US_PER_MS } from '../core/time.ts';
 import type { Catalog, FeatureView } from '../definition/index.ts';
+import { quoteIdentifier } from '../duckdb/index.ts';
 import { FreshetError } from '../errors.ts';
-import type { HistoricalReader } from '../join/index.ts';
+import { ALL_TIMES, type HistoricalReader } from '../join/index.ts';
 import { entityKeys } from '../online/index.ts';
 import type { OnlineServing } from '../serving/index.ts';
 import type { StateStore } from '../state/index.ts';
@@ -84,7 +86,8 @@ async function verifyView(
   for await (const key of entityKeys(ports.state, view)) all.push(key);
   const entities = sample(all, entitiesMax, seed);
   const streamTimeUs = await newestStreamTimeUs(ports, view);
-  const times = timesOf(view, streamTimeUs ?? ports.nowUs, timesMax, seed);
+  const fromUs = Math.max(streamTimeUs ?? ports.nowUs, await newestBatchTimeUs(ports, view));
+  const times = timesOf(view, fromUs, timesMax, seed);
   const differences: Difference[] = [];
   let values = 0;
   let sqlValues = 0;
@@ -182,6 +185,19 @@ async function newestStreamTimeUs(
     if (maxUs !== null) newestUs = Math.max(newestUs ?? maxUs, maxUs);
   }
   return newestUs;
+}
+
+/** Batch history may be ahead of the stream; what is not closed yet holds all of it online. */
+async function newestBatchTimeUs({ sqlRows }: VerifyPorts, view: FeatureView): Promise<number> {
+  const { batchSource, streamSource } = view;
+  if (batchSource === null || streamSource === null) return Number.NEGATIVE_INFINITY;
+  const batch = (await sqlRows.rowsOf(view)).filter(({ rank }) => rank === RANK_BATCH);
+  const times = batch.map(
+    ({ sqlWithin, eventTime }) =>
+      `SELECT epoch_us(max(${quoteIdentifier(eventTime)}))::DOUBLE AS newest FROM (${sqlWithin(ALL_TIMES)})`,
+  );
+  const found = await sqlRows.duckdb.query(times.join(' UNION ALL '));
+  return Math.max(...found.map(({ newest }) => Number(newest ?? Number.NEGATIVE_INFINITY)));
 }
 
 /** Whole milliseconds, since requests name times by dates; a label in between could not be asked for. */

@@ -4,6 +4,7 @@
  * when it meets the value. Two casts round, as everywhere: doubles to float32 to the nearest,
  * nanoseconds are cut to microseconds.
  */
+import { stat } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
 import { elementType, type FieldType } from '../core/field-type.ts';
 import { didYouMean } from '../core/nearest.ts';
@@ -30,8 +31,9 @@ export interface ParquetRelation {
 
 /**
  * The relation of a file, a glob or a folder (with hive partitions, too).
- * @throws FreshetError COLUMN_MISSING naming column and path, PARQUET_INVALID for a column whose
- *   type cannot be cast, and for no file or one that is not Parquet
+ * A folder without files has no rows. @throws FreshetError COLUMN_MISSING naming column and path,
+ *   PARQUET_INVALID for a column whose type cannot be cast, for a path that is not there, and for a
+ *   file that is not Parquet
  */
 export async function parquetRelation(
   duckdb: DuckdbConnection,
@@ -39,6 +41,7 @@ export async function parquetRelation(
   baseDirectory: string,
 ): Promise<ParquetRelation> {
   const path = await resolvePath(duckdb, source.path, baseDirectory);
+  if (path === null) return emptyRelation(source, join(baseDirectory, source.path));
   const files = `read_parquet(${quoteLiteral(path)}, union_by_name = true)`;
   const columns = await duckdb.query(`DESCRIBE SELECT * FROM ${files}`);
   const sqlTypes = new Map(
@@ -59,17 +62,36 @@ export async function parquetRelation(
 
 const OFFSET = '(file_index::BIGINT * 4294967296 + file_row_number::BIGINT)';
 
-/** A folder stands for all Parquet files below it. */
+/** A folder stands for all Parquet files below it; null for one that has none. */
 async function resolvePath(
   duckdb: DuckdbConnection,
   path: string,
   baseDirectory: string,
-): Promise<string> {
+): Promise<string | null> {
   const full = isAbsolute(path) || path.includes('://') ? path : join(baseDirectory, path);
   if (/[*?[]/.test(path)) return full;
   const below = join(full, '**', '*.parquet');
   const [found] = await duckdb.query(`SELECT file FROM glob(${quoteLiteral(below)}) LIMIT 1`);
-  return found === undefined ? full : below;
+  if (found !== undefined) return below;
+  return (await isFolder(full)) ? null : full;
+}
+
+function isFolder(path: string): Promise<boolean> {
+  return stat(path).then(
+    (stats) => stats.isDirectory(),
+    () => false,
+  );
+}
+
+/** A folder that is to be filled, by a backfill or otherwise. */
+function emptyRelation({ schema }: ParquetSource, folder: string): ParquetRelation {
+  const fields = Object.entries(schema).map(
+    ([field, type]) => `NULL::${fieldTypeToSql(type)} AS ${quoteIdentifier(field)}`,
+  );
+  const system =
+    '0::INTEGER AS _partition, 0::BIGINT AS _offset, NULL::TIMESTAMP AS _arrival, 0::BIGINT AS _late';
+  const sql = `SELECT ${fields.join(', ')}, ${system} WHERE false`;
+  return { sql, path: join(folder, '**', '*.parquet') };
 }
 
 function fieldExpression(
