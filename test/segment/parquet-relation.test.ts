@@ -46,6 +46,20 @@ describe("a user's Parquet history", () => {
     ]);
   });
 
+  it('has no rows where the folder has no file yet, and is an error where there is no folder', async () => {
+    const source = parquetSource({
+      name: 'coming',
+      path: 'coming',
+      schema: { user: 'string', at: 'timestamp' },
+      timestampField: 'at',
+    });
+    await expect(read(source)).rejects.toMatchObject({ code: 'PARQUET_INVALID' });
+    mkdirSync(join(place.directory, 'coming'));
+    expect(await read(source)).toEqual([]);
+    await file('coming/a.parquet', "SELECT 'u' AS user, TIMESTAMP '1970-01-01' AS \"at\"");
+    expect(await read(source)).toMatchObject([{ user: 'u', at: 0 }]);
+  });
+
   it('reads a folder with hive partitions and files of several schemas, in file order', async () => {
     for (const [day, columns] of [
       ['2026-01-02', "'new' AS note"],
