@@ -10,7 +10,7 @@ import type { Catalog, Entity, FeatureView, TopicSource } from '../definition/in
 import { fieldLiteral, quoteIdentifier } from '../duckdb/index.ts';
 import { FreshetError } from '../errors.ts';
 import { eraseEntity } from '../online/index.ts';
-import { isSameRange, listEntries, parquetRelation, type SegmentEntry } from '../segment/index.ts';
+import { byRange, listEntries, parquetRelation, type SegmentEntry } from '../segment/index.ts';
 import { eraseFromLog, type LogErasure } from './erase-from-log.ts';
 import type { Resources } from './resources.ts';
 
@@ -120,16 +120,6 @@ async function eraseFromSegments(
   // No grace: what is to be erased is not to be read for another hour.
   if (!dryRun) await reclaimSegments(state, segments, Number.POSITIVE_INFINITY);
   return { source: source.name, rows, files };
-}
-
-function byRange(entries: readonly SegmentEntry[]): SegmentEntry[][] {
-  const ranges: SegmentEntry[][] = [];
-  for (const entry of entries) {
-    const range = ranges.at(-1);
-    if (range?.[0] !== undefined && isSameRange(range[0], entry)) range.push(entry);
-    else ranges.push([entry]);
-  }
-  return ranges;
 }
 
 async function countBatchHistory(

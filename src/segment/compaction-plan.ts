@@ -4,7 +4,7 @@
  * class is `fanIn` times the one before. So a row is written again once for each class it passes, and history
  * of n bytes has some `fanIn · log(n)` ranges.
  */
-import { isSameRange } from './manifest.ts';
+import { byRange } from './manifest.ts';
 import type { SegmentEntry } from './segment-entry.ts';
 
 export interface CompactionPolicy {
@@ -88,13 +88,7 @@ function adjacentRanges(entries: readonly SegmentEntry[]): Range[][] {
 }
 
 function rangesOf(entries: readonly SegmentEntry[]): Range[] {
-  const files: SegmentEntry[][] = [];
-  for (const entry of entries) {
-    const before = files.at(-1);
-    if (before?.[0] !== undefined && isSameRange(before[0], entry)) before.push(entry);
-    else files.push([entry]);
-  }
-  return files.map((range) => ({
+  return byRange(entries).map((range) => ({
     entries: range,
     bytes: range.reduce((sum, { bytes }) => sum + bytes, 0),
     rowCount: range.reduce((sum, { rowCount }) => sum + rowCount, 0),

@@ -11,6 +11,7 @@ export {
   sampleRows,
 } from './inspect-parquet.ts';
 export {
+  byRange,
   decodeEntry,
   encodeEntry,
   isSameRange,

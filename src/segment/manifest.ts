@@ -110,6 +110,17 @@ function entryKey(sourceId: number, entry: SegmentEntry): Uint8Array {
   return part === 0 ? key : Buffer.concat([key, Uint8Array.of(part >> 8, part & 0xff)]);
 }
 
+/** Entries as the manifest lists them, by range: most have one file. */
+export function byRange(entries: readonly SegmentEntry[]): SegmentEntry[][] {
+  const ranges: SegmentEntry[][] = [];
+  for (const entry of entries) {
+    const range = ranges.at(-1);
+    if (range?.[0] !== undefined && isSameRange(range[0], entry)) range.push(entry);
+    else ranges.push([entry]);
+  }
+  return ranges;
+}
+
 /** Files of one range lie beside one another, by event time. */
 export function isSameRange(a: SegmentEntry, b: SegmentEntry): boolean {
   return (

@@ -2,7 +2,7 @@ import { type Column, type RowBatch, rowLayout } from '../core/row-batch.ts';
 import { NO_CREATED_TIME_US } from '../core/row-order.ts';
 import type { TopicSource } from '../definition/index.ts';
 import type { DuckdbConnection } from '../duckdb/index.ts';
-import { isSameRange } from './manifest.ts';
+import { byRange } from './manifest.ts';
 import type { SegmentEntry } from './segment-entry.ts';
 import { segmentRelation } from './segment-relation.ts';
 import { typedColumn } from './typed-column.ts';
@@ -22,7 +22,8 @@ export async function* streamSegments(
   source: TopicSource,
 ): AsyncGenerator<SegmentRows> {
   const layout = rowLayout(source.schema);
-  for (const files of byRange(entries)) {
+  // Files of one range hold its offsets interleaved.
+  for (const files of byRange(entries.filter(({ file }) => file !== null))) {
     const relation = segmentRelation(directory, files, source);
     const sql =
       'SELECT * REPLACE (_offset::DOUBLE AS _offset, _late::DOUBLE AS _late) ' +
@@ -50,18 +51,6 @@ export async function* streamSegments(
       yield { rows, lateByUs: numbers('_late') };
     }
   }
-}
-
-/** Files of one range hold its offsets interleaved. */
-function byRange(entries: readonly SegmentEntry[]): SegmentEntry[][] {
-  const ranges: SegmentEntry[][] = [];
-  for (const entry of entries) {
-    if (entry.file === null) continue;
-    const range = ranges.at(-1);
-    if (range?.[0] !== undefined && isSameRange(range[0], entry)) range.push(entry);
-    else ranges.push([entry]);
-  }
-  return ranges;
 }
 
 function createdTimes(
