@@ -10,7 +10,7 @@ import type { Catalog, Entity, FeatureView, TopicSource } from '../definition/in
 import { fieldLiteral, quoteIdentifier } from '../duckdb/index.ts';
 import { FreshetError } from '../errors.ts';
 import { eraseEntity } from '../online/index.ts';
-import { byRange, listEntries, parquetRelation, type SegmentEntry } from '../segment/index.ts';
+import { byRange, listEntries, parquetRelation } from '../segment/index.ts';
 import { eraseFromLog, type LogErasure } from './erase-from-log.ts';
 import type { Resources } from './resources.ts';
 
