@@ -61,6 +61,8 @@ export async function backfill(
   const { config } = resources;
   const targetFolder = folderOf(source, config.repoDir);
   const { until, badRowsMax, columns, onImport, changed, dryRun = false } = options;
+  const isOnline = options.into !== 'history' && !dryRun;
+  if (isOnline) await requireState(resources);
   await using duckdb = await (await resources.duckdb()).connect();
   const imported = await importFiles({
     duckdb,
@@ -82,7 +84,6 @@ export async function backfill(
   if (badRowsFile !== undefined) {
     await collectBadRows(duckdb, imported.badFiles, resolve(config.repoDir, badRowsFile));
   }
-  const isOnline = options.into !== 'history';
   const online = isOnline ? await load(resources, catalog, views, imported, options) : {};
   const handovers: Handover[] = [];
   for (const view of imported.maxUs === null ? [] : views) {
@@ -91,6 +92,20 @@ export async function backfill(
     handovers.push(await handoverOf(resources, catalog, view, sources, imported.maxUs));
   }
   return { ...imported, source: source.name, online, handovers };
+}
+
+/** Before anything is loaded. @throws FreshetError STORE_LOCKED saying how to load all the same */
+async function requireState(resources: Resources): Promise<void> {
+  try {
+    await resources.state();
+  } catch (thrown) {
+    if (!(thrown instanceof FreshetError) || thrown.code !== 'STORE_LOCKED') throw thrown;
+    throw new FreshetError('STORE_LOCKED', thrown.message, {
+      where: thrown.where,
+      cause: thrown,
+      next: 'Stop the engine; or backfill with --history-only, and let its server load it: `POST /materialize`.',
+    });
+  }
 }
 
 async function load(
@@ -129,7 +144,7 @@ function requireParquetSource(catalog: Catalog, name: string): ParquetSource {
 
 /** @throws FreshetError INVALID_ARGUMENT for a path that is one file or a glob */
 function folderOf({ name, path }: ParquetSource, repoDir: string): string {
-  if (!/[*?[]|\.parquet$|:\/\//.test(path)) return join(repoDir, path);
+  if (!/[*?[]|\.parquet$|:\/\//.test(path)) return resolve(repoDir, path);
   throw new FreshetError('INVALID_ARGUMENT', `the path of source "${name}" is no folder: ${path}`, {
     where: { source: name },
     next: 'A backfill adds files: let the path of the source be a folder.',

@@ -118,9 +118,8 @@ function describeHandover(handover: Handover, { red, yellow, green }: Style): st
   for (const { partition, startOffset, startUs, firstNewerOffset, hasGap } of partitions) {
     const newer =
       firstNewerOffset === null ? 'none newer yet' : `newer from offset ${firstNewerOffset}`;
-    lines.push(
-      `  partition ${partition}: at offset ${startOffset}, about ${at(startUs)}; ${newer}`,
-    );
+    const start = startUs === null ? 'no row yet' : `about ${at(startUs)}; ${newer}`;
+    lines.push(`  partition ${partition}: at offset ${startOffset}, ${start}`);
     if (!hasGap) continue;
     const range = `${at(filesEndUs)} to ${startUs === null ? 'now' : at(startUs)}`;
     lines.push(red(`    gap: records of ${range} are gone from the topic and in no file`));
