@@ -7,6 +7,7 @@ import { storeChecksum, type ViewChecksum } from '../online/index.ts';
 import { type PartitionReplay, planReplay, type ReplayFrom, rewind } from '../pipeline/index.ts';
 import { SPACE, type StateStore, stateKey } from '../state/index.ts';
 import { sourcesByTopic } from './open-task.ts';
+import { replayViews } from './replay-views.ts';
 import { requireTopicSource } from './require.ts';
 import { Resources } from './resources.ts';
 import { startEngine } from './start-engine.ts';
@@ -15,6 +16,8 @@ export interface ReplayOptions {
   readonly from: ReplayFrom;
   /** Topic sources by name. Default: all that a view reads. */
   readonly sources?: readonly string[];
+  /** Only these views, from history and the log; `from` must be `earliest`. Default: all of the sources. */
+  readonly views?: readonly string[];
   /** Only say what would be read. Default false. */
   readonly dryRun?: boolean;
   /**
@@ -55,6 +58,13 @@ export async function replay(
 ): Promise<ReplayResult> {
   if (options.into !== undefined && options.from !== 'earliest') {
     throw new FreshetError('INVALID_ARGUMENT', 'a replay into another folder is from `earliest`');
+  }
+  if (options.views !== undefined) {
+    if (options.from !== 'earliest' || options.into !== undefined) {
+      const what = 'single views are replayed from `earliest`, and in place';
+      throw new FreshetError('INVALID_ARGUMENT', what);
+    }
+    return replayViews(resources, catalog, options);
   }
   const plan = await planAll(resources, catalog, options);
   if (options.dryRun === true) return { plan: plan.flat(), before: null, after: null, same: null };

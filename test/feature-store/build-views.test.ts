@@ -128,6 +128,24 @@ describe('a view that is added or changed', () => {
     expect(await store.checksum()).toEqual(found);
   });
 
+  it('is replayed alone, to the bytes it had, and leaves the others as they are', async () => {
+    await reopen([shop, sales, after, newest]);
+    await runEngine();
+    const checksum = await store.checksum();
+    const dry = await store.replay({ from: 'earliest', views: ['shop_sales'], dryRun: true });
+    expect(dry).toMatchObject({ same: null, plan: [{ partition: 0 }, { partition: 1 }] });
+    const result = await store.replay({ from: 'earliest', views: ['shop_sales'] });
+    expect(result).toMatchObject({ same: true, after: { shop_sales: checksum['shop_sales'] } });
+    expect(await store.checksum()).toEqual(checksum);
+    await produce(400, 20);
+    await runEngine();
+    expect((await store.verify()).same).toBe(true);
+    const refuse = (views: string[], from: 'earliest' | { offset: number } = 'earliest') =>
+      expect(store.replay({ from, views })).rejects;
+    await refuse(['shop_sale']).toMatchObject({ code: 'FEATURE_VIEW_NOT_FOUND' });
+    await refuse(['shop_sales'], { offset: 3 }).toMatchObject({ code: 'INVALID_ARGUMENT' });
+  });
+
   it('is not read by a definition that it was not built from', async () => {
     await reopen([shop, sales, after]);
     const read = store.getOnlineFeatures({

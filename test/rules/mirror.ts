@@ -204,7 +204,11 @@ export const sharedTests: readonly Shared[] = [
   },
   {
     test: 'test/feature-store/build-views.test.ts',
-    covers: ['src/feature-store/view-build.ts', 'src/segment/stream-segments.ts'],
+    covers: [
+      'src/feature-store/replay-views.ts',
+      'src/feature-store/view-build.ts',
+      'src/segment/stream-segments.ts',
+    ],
     because: 'rows of segments are read right when the state that they build is',
   },
   {

@@ -14,6 +14,7 @@ export function replayCommands(program: Command, bind: Bind): void {
     .description('read topics again into the online store; stop the engine first')
     .requiredOption('--from <where>', 'earliest, an offset, or a time of arrival', parseFrom)
     .option('--sources <names>', 'only these topic sources', list)
+    .option('--views <names>', 'only these views, from the earliest', list)
     .option('--dry-run', 'say what would be read')
     .option('--into <folder>', 'into stores of their own, to compare with the live ones')
     .addHelpText(
@@ -22,6 +23,7 @@ export function replayCommands(program: Command, bind: Bind): void {
 Examples:
   $ freshet replay --from earliest --dry-run
   $ freshet replay --from earliest
+  $ freshet replay --from earliest --views last_order
   $ freshet replay --from 2026-01-31T12:00:00Z
   $ freshet replay --from earliest --into ../beside`,
     )
@@ -36,6 +38,7 @@ Examples:
 interface Options {
   readonly from: ReplayFrom;
   readonly sources?: readonly string[];
+  readonly views?: readonly string[];
   readonly dryRun?: boolean;
   readonly into?: string;
 }
