@@ -1,6 +1,7 @@
-"""Feast on the same files: materialize, online reads, a point-in-time join. One JSON object on standard output.
+"""Feast's side: one cell, run in a process of its own. Prints one JSON object on standard output.
 
-Usage: feast_peer.py <folder> <rows.parquet> <labels.parquet> <reads>
+Usage: feast_peer.py <cell> <folder> <inputs>
+The folder keeps the online store from cell to cell, as on Freshet's side.
 """
 import contextlib
 import json
@@ -10,6 +11,7 @@ import resource
 import sys
 import time
 import warnings
+from datetime import timedelta
 
 import pandas
 from feast import Entity, FeatureStore, FeatureView, Field, FileSource, ValueType
@@ -18,15 +20,40 @@ from feast.types import Int32
 warnings.filterwarnings('ignore')
 logging.disable(logging.CRITICAL)
 
-folder, rows, labels, reads = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4])
-FEATURES = ['stats:delay', 'stats:distance']
+CONFIG = """
+project: peers
+provider: local
+registry: registry.db
+online_store: { type: sqlite, path: online.db }
+offline_store: { type: duckdb }
+entity_key_serialization_version: 3
+"""
+WARM_UP = 100
+cell, folder, inputs = sys.argv[1], sys.argv[2], sys.argv[3]
 
-with open(os.path.join(folder, 'feature_store.yaml'), 'w') as config:
-    config.write(
-        'project: peers\nprovider: local\nregistry: registry.db\n'
-        'online_store: { type: sqlite, path: online.db }\n'
-        'offline_store: { type: duckdb }\nentity_key_serialization_version: 3\n'
+
+def open_store():
+    with open(os.path.join(folder, 'feature_store.yaml'), 'w') as config:
+        config.write(CONFIG)
+    store = FeatureStore(folder)
+    airport = Entity(name='airport', join_keys=['origin'], value_type=ValueType.STRING)
+    flight = Entity(name='flight', join_keys=['flight_id'], value_type=ValueType.INT64)
+    rows, flights = (
+        FileSource(name=name, path=os.path.join(inputs, f'{name}.parquet'), timestamp_field='date')
+        for name in ('rows', 'flights')
     )
+
+    def view(name, entity, source, ttl=None):
+        fields = [Field(name='delay', dtype=Int32), Field(name='distance', dtype=Int32)]
+        return FeatureView(name=name, entities=[entity], schema=fields, source=source, ttl=ttl)
+
+    views = [
+        view('stats', airport, rows),
+        view('recent', airport, rows, timedelta(hours=12)),
+        view('legs', flight, flights),
+    ]
+    store.apply([airport, flight, *views])
+    return store
 
 
 def timed(work):
@@ -36,56 +63,52 @@ def timed(work):
 
 
 def percentiles(work, count):
-    for i in range(50):
+    for i in range(WARM_UP):
         work(i)
-    times = sorted(timed(lambda: work(i))[1] * 1e6 for i in range(count))
-    return [round(times[int(count * part)], 1) for part in (0.5, 0.99)]
+    micros = sorted(timed(lambda: work(i))[1] * 1e6 for i in range(count))
+    return [micros[int(count * 0.5)], micros[int(count * 0.99)]]
 
 
-with contextlib.redirect_stdout(sys.stderr):
-    store = FeatureStore(folder)
-    airport = Entity(name='airport', join_keys=['origin'], value_type=ValueType.STRING)
-    source = FileSource(path=rows, timestamp_field='date')
-    view = FeatureView(
-        name='stats',
-        entities=[airport],
-        schema=[Field(name='delay', dtype=Int32), Field(name='distance', dtype=Int32)],
-        source=source,
-        ttl=None,
+def materialize(store, view):
+    start, end = (pandas.Timestamp(day, tz='UTC') for day in ('2001-01-01', '2001-07-02'))
+    _, seconds = timed(lambda: store.materialize(start, end, feature_views=[view]))
+    return dict(seconds=seconds, answer=[])
+
+
+def join_labels(store, view, labels):
+    entity_df = pandas.read_parquet(os.path.join(inputs, labels))
+    features = [f'{view}:delay', f'{view}:distance']
+    joined, seconds = timed(
+        lambda: store.get_historical_features(entity_df=entity_df, features=features).to_df()
     )
-    store.apply([airport, view])
-    start, end = pandas.Timestamp('2001-01-01', tz='UTC'), pandas.Timestamp('2001-07-02', tz='UTC')
-    _, materialize_s = timed(lambda: store.materialize(start, end))
+    total = int(joined['delay'].sum() + joined['distance'].sum())
+    return dict(seconds=seconds, answer=[int(joined['delay'].notna().sum()), total])
 
-    entity_df = pandas.read_parquet(labels)
-    joined, join_s = timed(
-        lambda: store.get_historical_features(entity_df=entity_df, features=FEATURES).to_df()
-    )
-    airports = sorted(entity_df['origin'].unique())
+
+def read_online(store):
+    with open(os.path.join(inputs, 'airports.json')) as file:
+        airports = json.load(file)
 
     def read(count):
-        def work(i):
-            return store.get_online_features(
-                features=FEATURES,
-                entity_rows=[{'origin': airports[(i + k) % len(airports)]} for k in range(count)],
-            ).to_dict()
+        return lambda i: store.get_online_features(
+            features=['stats:delay', 'stats:distance'],
+            entity_rows=[{'origin': airports[(i + k) % len(airports)]} for k in range(count)],
+        ).to_dict()
 
-        return work
+    one, hundred = percentiles(read(1), 2_000), percentiles(read(100), 500)
+    answer = read(len(airports))(0)
+    return dict(one=one, hundred=hundred, answer=[sum(answer['delay']) + sum(answer['distance'])])
 
-    one, hundred = percentiles(read(1), reads), percentiles(read(100), reads // 10)
-    answer = read(200)(0)
 
-print(
-    json.dumps(
-        dict(
-            materializeSeconds=materialize_s,
-            joinSeconds=join_s,
-            joinRssMb=round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
-            matches=int(joined['delay'].notna().sum()),
-            sum=int(joined['delay'].sum() + joined['distance'].sum()),
-            onlineOne=one,
-            onlineHundred=hundred,
-            onlineSum=int(sum(answer['delay']) + sum(answer['distance'])),
-        )
-    )
-)
+CELLS = {
+    'materialize': lambda store: materialize(store, 'stats'),
+    'materialize-many': lambda store: materialize(store, 'legs'),
+    'join': lambda store: join_labels(store, 'stats', 'labels.parquet'),
+    'join-ttl': lambda store: join_labels(store, 'recent', 'labels-many.parquet'),
+    'online': read_online,
+}
+
+with contextlib.redirect_stdout(sys.stderr):
+    result = CELLS[cell](open_store())
+result['rssMb'] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+print(json.dumps(result))
