@@ -9,6 +9,8 @@ export class EntityCache {
   readonly #blocksMax: number;
   readonly #entities = new Map<MapKey, CachedEntity>();
   #batch = 0;
+  /** Entities of this batch or a later one have changes that are not written yet. */
+  #unwrittenFrom = 0;
   #used: CachedEntity[] = [];
 
   /** `notesTiles`: entities tell which of their tiles changed. */
@@ -18,8 +20,10 @@ export class EntityCache {
     this.#blocksMax = blocksMax;
   }
 
-  beginBatch(): void {
+  /** `isWritten`: what earlier batches changed is in the store. */
+  beginBatch(isWritten: boolean): void {
     this.#batch++;
+    if (isWritten) this.#unwrittenFrom = this.#batch;
     this.#used = [];
   }
 
@@ -53,12 +57,12 @@ export class EntityCache {
     for (const entity of this.#entities.values()) entity.dropBelow(group, block);
   }
 
-  /** Forgets entities until the bound holds; those of this batch stay. */
+  /** Forgets entities until the bound holds; those with changes that are not written yet stay. */
   trim(): void {
     let blocks = 0;
     for (const entity of this.#entities.values()) blocks += entity.blockCount;
     for (const [key, entity] of this.#entities) {
-      if (blocks <= this.#blocksMax || entity.batch === this.#batch) return;
+      if (blocks <= this.#blocksMax || entity.batch >= this.#unwrittenFrom) return;
       blocks -= entity.blockCount;
       this.#entities.delete(key);
     }

@@ -118,6 +118,7 @@ class WindowUpserter implements RowUpserter {
   /** By group: blocks below were deleted. */
   readonly #deletedBelow: number[] = [];
   #finder: HomeFinder | null;
+  #into: KvBatch | null = null;
   readonly #emitter: WindowEmitter | null;
 
   constructor(compiled: Compiled) {
@@ -136,7 +137,8 @@ class WindowUpserter implements RowUpserter {
     const { lateByUs, firstNew = 0 } = from;
     const { passes, columns } = read(rows);
     const entities: (CachedEntity | null)[] = new Array(rows.count).fill(null);
-    this.#cache.beginBatch();
+    this.#cache.beginBatch(into !== this.#into);
+    this.#into = into;
     let withoutKey = 0;
     for (let i = firstNew; i < rows.count; i++) {
       if (passes[i] === 0) continue;
