@@ -115,7 +115,11 @@ function relationSql(
       : ` SEMI JOIN (${filter.keysSql}) s ON ${keys
           .map(({ key }, i) => `r.${quoteIdentifier(key)} = s.k${i}`)
           .join(' AND ')}`;
-  const conditions = filterConditions(relation, filter).join(' AND ');
+  // A key with a null part is no key; DuckDB's ASOF join matches null with null in some plans.
+  const conditions = [
+    ...keys.map(({ key }) => `r.${quoteIdentifier(key)} IS NOT NULL`),
+    ...filterConditions(relation, filter),
+  ].join(' AND ');
   return `SELECT ${columns.join(', ')} FROM (${relation.sqlWithin(filter)}) r${kept} WHERE ${conditions}`;
 }
 
