@@ -5,9 +5,11 @@
  * ```
  * key   := state key, space BACKFILL of the batch source, partition 0 | viewId u16
  * value := JSON { version, intervals: [{ startUs, endUs }], redo: [{ startUs, endUs }], files: { path: mark },
- *                 [adding: { files: { path: mark }, intervals: [{ startUs, endUs }] }] }
+ *                 [adding: { files: { path: mark }, intervals: [{ startUs, endUs }] }],
+ *                 [slice: { range: { startUs, endUs }, after: { keys, offset } }] }
  * ```
  */
+import type { JsonValue } from '../core/field-type.ts';
 import { FreshetError } from '../errors.ts';
 import type { KvBatch } from '../kv/index.ts';
 import { entityStateKey, SPACE, type StateStore } from '../state/index.ts';
@@ -24,6 +26,15 @@ export interface BackfillRecord {
     readonly files: Readonly<Record<string, string>>;
     readonly intervals: readonly MaterializationInterval[];
   };
+  /** The slice of windows that is being loaded, of `adding` where it is there, and its last row yet. */
+  readonly slice?: { readonly range: MaterializationInterval; readonly after: RowPlace };
+}
+
+/** A row of a slice, in the order of keys and offsets. */
+export interface RowPlace {
+  /** Values of the join keys in the order of their names, as JSON. */
+  readonly keys: readonly JsonValue[];
+  readonly offset: number;
 }
 
 /** Microseconds, both ends included. */
@@ -54,7 +65,7 @@ export async function readBackfill(
   } catch (cause) {
     throw new FreshetError('STORE_CORRUPT', 'a backfill record cannot be read', { cause });
   }
-  const { version, intervals, redo, files, adding } = value ?? {};
+  const { version, intervals, redo, files, adding, slice } = value ?? {};
   if (version !== undefined && version !== VERSION) {
     const what = `a backfill record has version ${version}, not ${VERSION}`;
     throw new FreshetError('STORE_VERSION', what);
@@ -62,7 +73,7 @@ export async function readBackfill(
   if (intervals === undefined || redo === undefined || files === undefined) {
     throw new FreshetError('STORE_CORRUPT', 'a backfill record is not whole');
   }
-  return { intervals, redo, files, ...(adding && { adding }) };
+  return { intervals, redo, files, ...(adding && { adding }), ...(slice && { slice }) };
 }
 
 export function putBackfill(batch: KvBatch, place: BackfillPlace, record: BackfillRecord): void {

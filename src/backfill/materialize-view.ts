@@ -5,19 +5,17 @@
  * Missing ranges are read in slices of event time. The rows of a slice and the note that it is done
  * are durable before the next begins, so that an interrupted run goes on behind its last slice.
  *
- * A window may not count a row twice: its slices are smaller, and rows and note are one write. Files
- * behind all others are added to what is done, slice by slice as well. What a changed file holds
+ * A window may not count a row twice: each write notes its last row, and a stopped slice is gone on
+ * with behind it. Files behind all others are added to what is done, slice by slice as well. What a changed file holds
  * cannot be told from what was counted, so that it makes a windowed view begin again.
  */
 import { stat } from 'node:fs/promises';
-import { rowLayout } from '../core/row-batch.ts';
-import { RANK_BATCH } from '../core/row-order.ts';
 import { type FeatureView, type ParquetSource, stateFingerprint } from '../definition/index.ts';
 import { type DuckdbConnection, quoteIdentifier, quoteLiteral } from '../duckdb/index.ts';
 import { FreshetError, toFreshetError } from '../errors.ts';
 import { KvBatch } from '../kv/index.ts';
-import { claimView, createUpserter } from '../online/index.ts';
-import { type ParquetRelation, parquetRelation, streamBatches } from '../segment/index.ts';
+import { claimView } from '../online/index.ts';
+import { type ParquetRelation, parquetRelation } from '../segment/index.ts';
 import { deletePartitionOfView, type StateStore } from '../state/index.ts';
 import {
   type BackfillPlace,
@@ -27,6 +25,7 @@ import {
   readBackfill,
 } from './backfill-record.ts';
 import { addInterval, uncovered } from './intervals.ts';
+import { loadNewest, loadWindows } from './load-slice.ts';
 import {
   type BackfillMode,
   type BackfillPlan,
@@ -45,8 +44,10 @@ export interface MaterializeViewOptions {
   readonly baseDirectory: string;
   readonly requested: MaterializationInterval;
   readonly mode: BackfillMode;
-  /** Rows in about one slice. Default 250,000; 50,000 for windows, which hold a slice in memory. */
+  /** Rows in about one slice, which is sorted. Default 4 million. */
   readonly sliceRowsMax?: number;
+  /** Rows in one write of the store. Default 16,384. */
+  readonly writeRowsMax?: number;
   readonly onProgress?: (progress: BackfillProgress) => void;
 }
 
@@ -64,10 +65,11 @@ export interface BackfillResult {
   readonly intervals: readonly MaterializationInterval[];
 }
 
-const SLICE_ROWS = 250_000;
-const WINDOW_SLICE_ROWS = 50_000;
-/** Rows in one write of the store. */
+/** Sorting these takes a second or two, and some hundred MB, in memory or not. */
+const SLICE_ROWS = 4_000_000;
 const WRITE_ROWS = 16_384;
+
+type FileMarks = Readonly<Record<string, string>>;
 
 /**
  * @throws FreshetError JOIN_KEY_NOT_IN_SOURCE, COLUMN_MISSING, PARQUET_INVALID, and those of the
@@ -128,8 +130,9 @@ class BackfillRun {
   async execute(): Promise<BackfillResult> {
     const { view } = this.#options;
     const files = await this.#fileMarks();
+    await this.#finishSlice(files);
     const plan = await this.#plan(files);
-    const changed = this.#onlyFiles(plan.changedFiles, Object.keys(files));
+    const changed = this.#onlyFiles(plan.changedFiles, files);
     for (const range of plan.again) this.#rowsTotal += (await this.#measure(changed, range)).rows;
     const slices: MaterializationInterval[] = [];
     for (const range of plan.missing) {
@@ -138,24 +141,17 @@ class BackfillRun {
       slices.push(...slicesOf(range, measured, this.#sliceRowsMax));
     }
     if (view.windowing === null) {
-      for (const range of plan.again) {
-        await this.#options.state.kv.write(await this.#load(changed, range));
-      }
+      for (const range of plan.again) await this.#load(changed, range, (record) => record);
     } else await this.#addFiles(plan, files);
     await this.#note({ ...this.#record, files });
-    for (const slice of slices) {
-      const rows = await this.#load(this.#relation, slice);
-      const intervals = addInterval(this.#record.intervals, slice);
-      const redo = this.#record.redo.filter((range) => uncovered(range, intervals).length > 0);
-      await this.#note({ ...this.#record, intervals, redo }, rows);
-    }
+    for (const slice of slices) await this.#loadMissing(this.#relation, slice);
     const { intervals } = this.#record;
     const rows = { rowsRead: this.#rowsRead, rowsWritten: this.#rowsWritten };
     return { view: view.name, ...rows, intervals };
   }
 
   /** What is to be done. A view that must begin again has nothing done, in one write. */
-  async #plan(files: Readonly<Record<string, string>>): Promise<BackfillPlan> {
+  async #plan(files: FileMarks): Promise<BackfillPlan> {
     const { requested, mode, view } = this.#options;
     const plan = planBackfill(this.#record, files, requested, mode);
     const mustBegin =
@@ -166,26 +162,70 @@ class BackfillRun {
     return planBackfill(this.#record, files, requested, mode);
   }
 
+  /**
+   * Ends the slice at which a run was stopped, of the files that it was begun with: whatever is asked
+   * for now, a slice is not done by half.
+   */
+  async #finishSlice(files: FileMarks): Promise<void> {
+    const { slice, adding } = this.#record;
+    if (slice === undefined) return;
+    const { requested, mode } = this.#options;
+    const plan = planBackfill(this.#record, files, requested, mode);
+    if (!isAddition(this.#record, plan, files)) return this.#beginAgain();
+    if (adding === undefined) {
+      const relation = this.#onlyFiles(Object.keys(this.#record.files), files);
+      await this.#loadMissing(relation, slice.range);
+    } else {
+      await this.#loadAdded(
+        adding.files,
+        this.#onlyFiles(Object.keys(adding.files), files),
+        slice.range,
+      );
+    }
+  }
+
   /** Counts the rows of new files in what is done: first of those that a run was stopped at. */
-  async #addFiles(plan: BackfillPlan, files: Readonly<Record<string, string>>): Promise<void> {
+  async #addFiles(plan: BackfillPlan, files: FileMarks): Promise<void> {
     const begun = this.#record.adding?.files ?? {};
     const rest = plan.changedFiles.filter((path) => begun[path] === undefined);
     for (const paths of [Object.keys(begun), rest]) {
       if (paths.length === 0 || plan.again.length === 0) continue;
       const added = Object.fromEntries(paths.map((path) => [path, files[path] as string]));
-      const relation = this.#onlyFiles(paths, Object.keys(files));
-      let intervals = this.#record.adding?.intervals ?? [];
-      for (const range of plan.again.flatMap((done) => uncovered(done, intervals))) {
+      const relation = this.#onlyFiles(paths, files);
+      const done = this.#record.adding?.intervals ?? [];
+      for (const range of plan.again.flatMap((interval) => uncovered(interval, done))) {
         const measured = await this.#measure(relation, range);
         for (const slice of slicesOf(range, measured, this.#sliceRowsMax)) {
-          const rows = await this.#load(relation, slice);
-          intervals = addInterval(intervals, slice);
-          await this.#note({ ...this.#record, adding: { files: added, intervals } }, rows);
+          await this.#loadAdded(added, relation, slice);
         }
       }
       const { adding: _, ...record } = this.#record;
       await this.#note({ ...record, files: { ...record.files, ...added } });
     }
+  }
+
+  #loadMissing(relation: ParquetRelation, slice: MaterializationInterval): Promise<void> {
+    return this.#load(relation, slice, (record) => {
+      const intervals = addInterval(record.intervals, slice);
+      const redo = record.redo.filter((range) => uncovered(range, intervals).length > 0);
+      return { ...record, intervals, redo };
+    });
+  }
+
+  #loadAdded(
+    files: FileMarks,
+    relation: ParquetRelation,
+    slice: MaterializationInterval,
+  ): Promise<void> {
+    return this.#load(
+      relation,
+      slice,
+      (record) => {
+        const intervals = addInterval(record.adding?.intervals ?? [], slice);
+        return { ...record, adding: { files, intervals } };
+      },
+      { files, intervals: this.#record.adding?.intervals ?? [] },
+    );
   }
 
   async #beginAgain(): Promise<void> {
@@ -196,32 +236,39 @@ class BackfillRun {
   }
 
   get #sliceRowsMax(): number {
-    const { view, sliceRowsMax } = this.#options;
-    return sliceRowsMax ?? (view.windowing === null ? SLICE_ROWS : WINDOW_SLICE_ROWS);
+    return this.#options.sliceRowsMax ?? SLICE_ROWS;
   }
 
-  /** Puts the rows of a range; what was not written on the way is in the returned batch. */
-  async #load(relation: ParquetRelation, range: MaterializationInterval): Promise<KvBatch> {
-    const { state, duckdb, view, source } = this.#options;
+  /** Loads a slice, from where a stopped run had come to; `done` is the record behind it. */
+  async #load(
+    relation: ParquetRelation,
+    range: MaterializationInterval,
+    done: (record: BackfillRecord) => BackfillRecord,
+    adding?: BackfillRecord['adding'],
+  ): Promise<void> {
+    const { state, duckdb, view, source, writeRowsMax = WRITE_ROWS } = this.#options;
     const { sourceId } = this.#place;
-    const layout = rowLayout(source.schema);
-    const upserter = await createUpserter({ state, view, sourceId, layout, partitions: 1 });
-    let batch = new KvBatch();
-    let rows = 0;
-    const bounds = { fromUs: range.startUs, toUs: range.endUs + 1 };
-    for await (const chunk of streamBatches(duckdb, relation, source, bounds)) {
-      const result = await upserter.upsert(chunk, { partition: 0, rank: RANK_BATCH }, batch);
-      this.#rowsRead += chunk.count;
-      this.#rowsWritten += result.written;
-      rows += chunk.count;
-      if (rows < WRITE_ROWS || view.windowing !== null) continue;
-      await state.kv.write(batch);
-      batch = new KvBatch();
-      rows = 0;
+    const { rows } = await this.#measure(relation, range);
+    const before = this.#rowsRead;
+    const slice = { state, duckdb, view, source, sourceId, relation, range, writeRowsMax };
+    const after = this.#record.slice?.after ?? null;
+    const isWindowed = view.windowing !== null;
+    for await (const loaded of isWindowed ? loadWindows(slice, after) : loadNewest(slice)) {
+      this.#rowsRead += loaded.rows;
+      this.#rowsWritten += loaded.written;
+      const record = { ...this.#record, ...(adding && { adding }) };
+      if (isWindowed)
+        await this.#note({ ...record, slice: { range, after: loaded.last } }, loaded.batch);
+      else await state.kv.write(loaded.batch);
       this.#report();
     }
-    this.#report();
-    return batch;
+    // Rows without an entity, or not the newest of theirs, are read as well.
+    if (this.#rowsRead !== before + rows) {
+      this.#rowsRead = before + rows;
+      this.#report();
+    }
+    const { slice: _, ...record } = this.#record;
+    await this.#note(done(record));
   }
 
   async #note(record: BackfillRecord, batch: KvBatch = new KvBatch()): Promise<void> {
@@ -254,7 +301,7 @@ class BackfillRun {
   }
 
   /** Marks of the files by path, in the order in which they are numbered in offsets. */
-  async #fileMarks(): Promise<Record<string, string>> {
+  async #fileMarks(): Promise<FileMarks> {
     const { duckdb } = this.#options;
     const { path } = this.#relation;
     const found = await duckdb.query(`SELECT file FROM glob(${quoteLiteral(path)}) ORDER BY file`);
@@ -269,9 +316,10 @@ class BackfillRun {
   }
 
   /** The relation's rows of some files: a row's offset tells the number of its file. */
-  #onlyFiles(files: readonly string[], all: readonly string[]): ParquetRelation {
-    if (files.length === all.length) return this.#relation;
-    const numbers = files.map((file) => all.indexOf(file));
+  #onlyFiles(paths: readonly string[], files: FileMarks): ParquetRelation {
+    const all = Object.keys(files);
+    if (paths.length === all.length) return this.#relation;
+    const numbers = paths.map((path) => all.indexOf(path));
     const condition = `_offset // 4294967296 IN (${numbers.join(', ') || 'NULL'})`;
     return { ...this.#relation, sql: `SELECT * FROM (${this.#relation.sql}) WHERE ${condition}` };
   }

@@ -16,11 +16,13 @@ export interface StreamBatchesOptions {
   readonly fromUs?: number;
   /** Rows with an event time before this. Default: all. */
   readonly toUs?: number;
+  /** Columns to order by. Default: the order of files and rows. */
+  readonly orderBy?: readonly string[];
 }
 
 /**
- * Rows of a Parquet source as batches, in the order of files and rows; offsets are those of the
- * relation and rise. A row without an event time has no place in time and is left out, as the
+ * Rows of a Parquet source as batches; offsets are those of the relation, and rise where no other
+ * order is asked for. A row without an event time has no place in time and is left out, as the
  * historical join leaves it out.
  * @throws FreshetError VALUE_TYPE for a json field that is not JSON, or a null array element
  */
@@ -36,7 +38,10 @@ export async function* streamBatches(
     source.createdTimestampField === null
       ? null
       : (layout.index.get(source.createdTimestampField) as number);
-  const sql = `SELECT * FROM (${relation.sql}) WHERE ${timeCondition(source, options)}`;
+  const order = options.orderBy?.map(quoteIdentifier).join(', ') ?? '';
+  const sql =
+    `SELECT * FROM (${relation.sql}) WHERE ${timeCondition(source, options)}` +
+    (order === '' ? '' : ` ORDER BY ${order}`);
   for await (const chunk of duckdb.stream(sql)) {
     const columns = layout.types.map((type, c) =>
       typedColumn(chunk.column(c), type, layout.names[c]!),

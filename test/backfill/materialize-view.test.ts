@@ -377,7 +377,7 @@ describe('windows over files that change between runs', () => {
         fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 6 }), async (steps) => {
           const folder = `run${runs++}`;
           const source = { ...SOURCE, path: `${folder}/*.parquet` };
-          const common = { source, view: windows, sliceRowsMax: 3 };
+          const common = { source, view: windows, sliceRowsMax: 5, writeRowsMax: 2 };
           const state = await openState();
           let intervals: readonly MaterializationInterval[] = [];
           for (const { file, rows, from, length, mode } of steps) {

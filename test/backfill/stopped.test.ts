@@ -30,7 +30,9 @@ describe('a backfill that is stopped', () => {
       await withBench(async (bench) => {
         await bench.writeFile('a', ROWS);
         const run = (state: StateStore) =>
-          bench.materialize(state, RANGE, { view, sliceRowsMax: 8, mode: 'incremental' });
+          bench.materialize(state, RANGE, {
+            ...{ view, sliceRowsMax: 8, writeRowsMax: 3, mode: 'incremental' },
+          });
         const machine = new Machine();
         const undisturbed = await openStateStore(await new DurableKv().open(machine));
         await run(undisturbed);
@@ -68,13 +70,13 @@ describe('a backfill that is stopped', () => {
       await bench.writeFile('a', ROWS);
       const kv = new DurableKv();
       const run = (state: StateStore) => bench.materialize(state, RANGE, { sliceRowsMax: 10 });
-      let slices = 0;
+      let reports = 0;
       const machine = new Machine();
       const state = await openStateStore(await kv.open(machine));
       const stopping = bench.materialize(state, RANGE, {
         sliceRowsMax: 10,
         onProgress: () => {
-          if (++slices === 3) throw new Error('stop');
+          if (++reports === 5) throw new Error('stop');
         },
       });
       expect((await failure(stopping)).message).toBe('stop');
@@ -97,7 +99,7 @@ describe('a backfill that is stopped', () => {
       const checksum = await storeChecksum(whole);
       const run = (state: StateStore) =>
         bench.materialize(state, interval(50_000_000, 60_000_000), {
-          ...{ view, sliceRowsMax: 8, mode: 'incremental' },
+          ...{ view, sliceRowsMax: 16, writeRowsMax: 3, mode: 'incremental' },
         });
       let ended = false;
       for (let at = 0; !ended; at++) {
