@@ -1,15 +1,18 @@
 /**
  * Copies what the code says into the documents, `npm run docs`: the grammar at the head of each file
  * that owns a format into `docs/formats.md`, the help of each command into
- * `docs/reference/commands.md`. The code is the origin; tests keep them equal.
+ * `docs/reference/commands.md`, the schema of the settings into `docs/reference/settings.md`. The code
+ * is the origin; tests keep them equal.
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { Command } from 'commander';
 import { buildProgram } from '../src/cli/program.ts';
+import { renderSettings } from './settings-docs.ts';
 
 const DOCUMENT = fileURLToPath(new URL('../docs/formats.md', import.meta.url));
 const COMMANDS = fileURLToPath(new URL('../docs/reference/commands.md', import.meta.url));
+const SETTINGS = fileURLToPath(new URL('../docs/reference/settings.md', import.meta.url));
 const HELP_WIDTH = 90;
 
 /** A link to a source file, alone on its line, and the block behind it that holds its grammar. */
@@ -75,4 +78,5 @@ if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.a
     readFile(fileURLToPath(new URL(`../${path}`, import.meta.url)), 'utf8');
   await writeFile(DOCUMENT, await renderFormats(await readFile(DOCUMENT, 'utf8'), read));
   await writeFile(COMMANDS, renderCommands());
+  await writeFile(SETTINGS, renderSettings());
 }
