@@ -3,6 +3,8 @@ import { type TimestampInput, toTimestampUs, US_PER_MS } from '../core/time.ts';
 import type { Catalog, FeatureView, ParquetSource } from '../definition/index.ts';
 import { FreshetError } from '../errors.ts';
 import { whileMaterializing } from '../registry/index.ts';
+import type { StateStore } from '../state/index.ts';
+import { viewsToBuild } from './build-views.ts';
 import { requireView } from './require.ts';
 import type { Resources } from './resources.ts';
 
@@ -75,6 +77,11 @@ async function each(
   const chosen = chooseViews(catalog, options.views);
   const state = await resources.state();
   const duckdb = await resources.duckdb();
+  await requireBuilt(
+    state,
+    catalog,
+    chosen.map(({ view }) => view),
+  );
   const results: BackfillResult[] = [];
   for (const { view, source } of chosen) {
     const baseDirectory = resources.config.repoDir;
@@ -88,6 +95,28 @@ async function each(
     results.push(await whileMaterializing(resources.registry, [view.name], run));
   }
   return results;
+}
+
+/**
+ * A view that is new on a topic has no state of its rows until the engine has built it. Were batch
+ * history there first, the engine would take it for built. @throws FreshetError VIEW_STATE_OUTDATED
+ */
+async function requireBuilt(
+  state: StateStore,
+  catalog: Catalog,
+  views: readonly FeatureView[],
+): Promise<void> {
+  for (const { view } of await viewsToBuild(state, catalog)) {
+    if (!views.includes(view)) continue;
+    throw new FreshetError(
+      'VIEW_STATE_OUTDATED',
+      `the rows of the topic of view "${view.name}" are not in its state yet`,
+      {
+        where: { view: view.name },
+        next: 'Run the engine, which builds the view; then load its batch history.',
+      },
+    );
+  }
 }
 
 function chooseViews(

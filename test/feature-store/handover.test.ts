@@ -8,6 +8,7 @@ import type { Handover } from '../../src/feature-store/index.ts';
 import {
   entity,
   type FeatureStore,
+  type FeatureStoreOptions,
   featureView,
   openFeatureStore,
   parquetSource,
@@ -25,22 +26,19 @@ const orders = topicSource({
   keyFields: ['id'],
   partitions: 1,
 });
-const last = featureView({
-  name: 'last_order',
+const common = {
   entities: [entity({ name: 'customer', joinKeys: { id: 'int64' } })],
   source: orders,
   batchSource: history,
-  schema: { amount: 'float64' },
-});
+};
+const last = featureView({ ...common, name: 'last_order', schema: { amount: 'float64' } });
 
 describe('the handover from files to a topic', () => {
   let directory: string;
   let store: FeatureStore;
   beforeEach(async () => {
     directory = await mkdtemp(join(tmpdir(), 'freshet-handover-'));
-    const clock = new ManualClock(Date.parse('2026-02-01T00:00:00Z'));
-    const config = { project: 'handover' };
-    store = await openFeatureStore({ directory, definitions: [last], config, clock });
+    store = await open([last]);
     await store.apply();
     const duckdb = await store.resources.duckdb();
     // Customers 1 to 9, on the days 1 to 9 of January.
@@ -113,6 +111,28 @@ describe('the handover from files to a topic', () => {
     expect(await handover()).toMatchObject({ hasGap: false, partitions });
   });
 
+  it('begins with the engine where a view is new on a topic that has rows: it would take the view for built', async () => {
+    await produce([10]);
+    await runEngine();
+    await store.close();
+    const more = featureView({ ...common, name: 'more', schema: { amount: 'float64' } });
+    store = await open([last, more]);
+    await store.apply();
+    const files = ['export.parquet'];
+    await expect(store.backfill({ source: 'history', files })).rejects.toMatchObject({
+      code: 'VIEW_STATE_OUTDATED',
+      where: { view: 'more' },
+    });
+    await runEngine();
+    await store.backfill({ source: 'history', files });
+    const { rows } = await store.getOnlineFeatures({
+      features: ['more:amount'],
+      entityRows: [{ id: 9 }, { id: 10 }],
+    });
+    expect(rows.map(({ amount }) => amount)).toEqual([9, 10]);
+    expect((await store.verify()).same).toBe(true);
+  });
+
   async function handover(until?: string): Promise<Handover> {
     const files = ['export.parquet'];
     const summary = await store.backfill({
@@ -121,6 +141,11 @@ describe('the handover from files to a topic', () => {
       ...(until && { until }),
     });
     return summary.handovers[0] as Handover;
+  }
+
+  function open(definitions: FeatureStoreOptions['definitions']): Promise<FeatureStore> {
+    const clock = new ManualClock(Date.parse('2026-02-01T00:00:00Z'));
+    return openFeatureStore({ directory, definitions, config: { project: 'handover' }, clock });
   }
 
   /** Rows of these days, of the customer of the same number and `further`. */
