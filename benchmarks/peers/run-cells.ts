@@ -6,6 +6,9 @@ import type { CellResult } from './measure.ts';
 
 const run = promisify(execFile);
 const CELL_MS_MAX = 300_000;
+/** Ends the running cell when the comparison is ended, so that its folder and its broker go, too. */
+const ended = new AbortController();
+for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => ended.abort());
 
 /** A program of one side, with the arguments of one cell. */
 export type Side = (args: readonly string[]) => Promise<CellResult>;
@@ -23,7 +26,12 @@ export function pythonSide(python: string, script: string): Side {
 }
 
 async function runCell(command: string, args: readonly string[]): Promise<CellResult> {
-  const { stdout } = await run(command, args, { maxBuffer: 1 << 26, timeout: CELL_MS_MAX });
+  const { stdout } = await run(command, args, {
+    maxBuffer: 1 << 26,
+    timeout: CELL_MS_MAX,
+    killSignal: 'SIGKILL',
+    signal: ended.signal,
+  });
   return JSON.parse(stdout);
 }
 
