@@ -42,22 +42,22 @@ describe('commands that Freshet itself names', () => {
     for (const line of lines) await expectUnderstood(line.replace(/^npx /, ''));
   });
 
-  it.each(['tutorial', 'history', 'backfill', 'console'])(
-    'in docs/%s.md, are understood',
-    async (name) => {
-      const document = await readFile(join(ROOT, `docs/${name}.md`), 'utf8');
-      const lines = document.match(/^(npx |npm run )?freshet .+$/gm) ?? [];
-      expect(lines.length).toBeGreaterThan(0);
-      for (const line of lines) {
-        await expectUnderstood(
-          line
-            .replace(/^(npx |npm run (?=freshet))/, '')
-            .replace(/^freshet -- /, 'freshet ')
-            .replace(/ +#.*$/, ''),
-        );
-      }
-    },
-  );
+  it.each([
+    ...['tutorial', 'history', 'backfill', 'console'],
+    ...['produce', 'serve', 'backfill', 'replay'].map((guide) => `guides/${guide}`),
+  ])('in docs/%s.md, are understood', async (name) => {
+    const document = await readFile(join(ROOT, `docs/${name}.md`), 'utf8');
+    const lines = document.match(/^(npx |npm run )?freshet .+$/gm) ?? [];
+    expect(lines.length).toBeGreaterThan(0);
+    for (const line of lines) {
+      await expectUnderstood(
+        line
+          .replace(/^(npx |npm run (?=freshet))/, '')
+          .replace(/^freshet -- /, 'freshet ')
+          .replace(/ +#.*$/, ''),
+      );
+    }
+  });
 
   it('in the reference, are all there, as their help says', async () => {
     const reference = await readFile(join(ROOT, 'docs/reference/commands.md'), 'utf8');
