@@ -55,6 +55,20 @@ describe('a command that fails ends with 1 and says code, place and next step', 
     ['unknown name', ['describe', 'custmer'], () => repo, 'FEATURE_VIEW_NOT_FOUND', '"customer"'],
     ['no such letter', ['dlq', 'show', '7'], () => repo, 'INVALID_ARGUMENT', 'dlq list'],
     ['a row that is no JSON', ['get', 'x', '--row', '{'], () => repo, 'INVALID_ARGUMENT', 'JSON'],
+    [
+      'a key that is there twice',
+      ['get', 'last_order', 'customer_id=7', 'customer_id=8'],
+      () => repo,
+      'INVALID_ARGUMENT',
+      '"customer_id" is given twice',
+    ],
+    [
+      'two entities in one erasure',
+      ['erase', 'customer', 'customer_id=7', 'customer_id=8'],
+      () => repo,
+      'INVALID_ARGUMENT',
+      'Erase one entity after the other',
+    ],
   ])('for %s', async (_, args, where, code, said) => {
     const plain = await cli(args, { repo: where() });
     expect({ code: plain.code, stdout: plain.stdout }).toEqual({ code: 1, stdout: '' });

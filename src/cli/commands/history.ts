@@ -116,7 +116,7 @@ async function erase(
   keys: readonly string[],
   { dryRun = false }: { readonly dryRun?: boolean },
 ): Promise<void> {
-  const keyValues = rowOfKeys(keys);
+  const keyValues = rowOfKeys(keys, 'Erase one entity after the other, each with its own command.');
   const result = await withStore((store) => store.erase(entity, { keyValues, dryRun }));
   if (output.json) output.result(result, () => '');
   else printErasure(output, result, dryRun);

@@ -75,6 +75,9 @@ Examples:
     .action(bind(join));
 }
 
+const SEVERAL_ROWS =
+  'Give each further entity row as JSON: --row \'{"name":"value"}\', several times for several rows.';
+
 interface GetOptions {
   readonly row?: readonly Record<string, unknown>[];
   readonly fullNames?: boolean;
@@ -88,7 +91,8 @@ async function get(
 ): Promise<void> {
   const { row = [], fullNames = false, receipt = false } = options;
   const key = what.filter(isKey);
-  const entityRows = key.length > 0 ? [rowOfKeys(key), ...row] : row.length > 0 ? row : [{}];
+  const ofKeys = key.length > 0 ? [rowOfKeys(key, SEVERAL_ROWS)] : [];
+  const entityRows = key.length + row.length > 0 ? [...ofKeys, ...row] : [{}];
   const names = what.filter((text) => !isKey(text));
   const answer = await withStore((store) =>
     store.getOnlineFeatures({
