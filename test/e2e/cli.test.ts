@@ -157,7 +157,16 @@ describe('a feature repository from init to teardown', { timeout: 60_000 }, () =
     expect(JSON.stringify(answer)).toContain('last_order__amount');
     expect(JSON.stringify(answer)).toContain('NULL_VALUE');
     expect(JSON.stringify(answer)).toContain('NOT_FOUND');
-    expect(answer.receipts).toBeDefined();
+    const [receipt] = answer.receipts.last_order;
+    const told = (await done(['get', 'last_order', ...rows, '--receipt'])).stdout;
+    expect(told).toContain(
+      `receipt of last_order: orders partition ${receipt.partition}, applied below offset ${receipt.appliedOffset}, stream time 20`,
+    );
+    expect(told.match(/definition [0-9a-f]+$/gm)).toEqual([
+      `definition ${receipt.fingerprint}`,
+      `definition ${receipt.fingerprint}`,
+    ]);
+    expect((await done(['get', 'last_order', ...rows])).stdout).not.toContain('receipt');
     expect(await failed(['get', 'last_order:amont', 'customer_id=7'])).toMatchObject({
       code: 'FEATURE_NOT_FOUND',
     });

@@ -10,9 +10,10 @@ import type {
   KnownAtOffsets,
   NamedHistoricalRequest,
 } from '../../join/index.ts';
+import type { OnlineFeatures, Receipt } from '../../serving/index.ts';
 import { type Bind, type Context, wholeNumber } from '../context.ts';
 import { rowOfKeys } from '../key-values.ts';
-import { type Cell, formatCount, type Output } from '../output.ts';
+import { type Cell, formatCount, type Output, type Style } from '../output.ts';
 
 /** `get` and `join`: values out. */
 export function readCommands(program: Command, bind: Bind): void {
@@ -102,29 +103,39 @@ async function get(
       includeReceipt: receipt,
     }),
   );
-  output.result(
-    receipt ? { ...answer.toJSON(), receipts: answer.receipts } : answer.toJSON(),
-    () => {
-      const { values, statuses, eventTimestamps } = answer.toColumns();
-      return entityRows
-        .map((_, i) => {
-          const at = (name: string): FieldValue => values[name]?.[i] ?? null;
-          const names = Object.keys(values);
-          const keys = names.filter((name) => !(name in statuses));
-          const title = keys.map((name) => `${name}=${show(at(name))}`).join(' ');
-          const width = Math.max(...Object.keys(statuses).map((name) => name.length));
-          const lines = Object.keys(statuses).map((name) => {
-            const status = statuses[name]?.[i] as string;
-            const eventUs = eventTimestamps[name]?.[i] ?? null;
-            const time = eventUs === null ? '' : `  ${formatTimestampUs(eventUs)}`;
-            const note = status === 'PRESENT' ? '' : `  ${output.style.yellow(status)}`;
-            return `  ${name.padEnd(width)}  ${output.style.bold(show(at(name)))}${note}${output.style.dim(time)}`;
-          });
-          return [title || '(one row)', ...lines].join('\n');
-        })
-        .join('\n');
-    },
+  output.result(receipt ? { ...answer.toJSON(), receipts: answer.receipts } : answer.toJSON(), () =>
+    entityRows.map((_, i) => rowText(answer, i, output.style)).join('\n'),
   );
+}
+
+/** One entity row: its keys, a line a feature, and a line for each receipt there is. */
+function rowText(answer: OnlineFeatures<unknown>, i: number, style: Style): string {
+  const { keys, features, receipts } = answer;
+  const title = keys.map(({ name, values }) => `${name}=${show(values[i] ?? null)}`).join(' ');
+  const width = Math.max(...features.map(({ name }) => name.length));
+  const lines = features.map(({ name, values, statuses, eventTimesUs }) => {
+    const eventUs = eventTimesUs[i] ?? null;
+    const time = eventUs === null ? '' : `  ${formatTimestampUs(eventUs)}`;
+    const note = statuses[i] === 'PRESENT' ? '' : `  ${style.yellow(statuses[i] as string)}`;
+    return `  ${name.padEnd(width)}  ${style.bold(show(values[i] ?? null))}${note}${style.dim(time)}`;
+  });
+  const said = Object.entries(receipts ?? {}).map(
+    ([alias, ofRows]) => `  ${style.dim(receiptText(alias, ofRows[i] as Receipt))}`,
+  );
+  return [title || '(one row)', ...lines, ...said].join('\n');
+}
+
+function receiptText(alias: string, receipt: Receipt): string {
+  const { view, topic, partition, appliedOffset, streamTimeUs, effectiveAtUs } = receipt;
+  const place =
+    topic === null ? 'no topic' : partition === null ? topic : `${topic} partition ${partition}`;
+  return [
+    `receipt of ${alias}: ${alias === view ? '' : `view ${view}, `}${place}`,
+    ...(appliedOffset === null ? [] : [`applied below offset ${appliedOffset}`]),
+    ...(streamTimeUs === null ? [] : [`stream time ${formatTimestampUs(streamTimeUs)}`]),
+    `as of ${formatTimestampUs(effectiveAtUs)}`,
+    `definition ${receipt.fingerprint}`,
+  ].join(', ');
 }
 
 interface JoinOptions {
