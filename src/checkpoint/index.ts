@@ -1,4 +1,4 @@
-export { type Gap, listGaps } from './gaps.ts';
+export { type Gap, listGaps, putGap } from './gaps.ts';
 export { type OutboxRecord, SEQUENCE_HEADER } from './outbox.ts';
 export { type BatchUpdate, PartitionCheckpoint, readPositions } from './partition-checkpoint.ts';
 export {

@@ -73,7 +73,8 @@ async function planOf(resources: Resources, source: TopicSource): Promise<Partit
         sourceId === undefined ? null : await readPositions(state, sourceId, partition);
       const untilOffset = positions?.applied ?? 0;
       const records = positions?.counters.rows ?? 0;
-      plan.push({ topic, partition, fromOffset: 0, untilOffset, records, clear: true });
+      const range = { fromOffset: 0, untilOffset, records };
+      plan.push({ topic, partition, ...range, clear: true, lost: [] });
     }
     return plan;
   });

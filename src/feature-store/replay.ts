@@ -26,6 +26,11 @@ export interface ReplayOptions {
    * left out of the comparison.
    */
   readonly into?: string;
+  /**
+   * Rebuild from the earliest although the log has no longer all that the online store has; what is
+   * lost is recorded as a gap. Only of whole topics, in place. Default false: OFFSET_GAP.
+   */
+  readonly skipGap?: boolean;
   readonly onProgress?: (progress: ReplayProgress) => void;
 }
 
@@ -48,7 +53,8 @@ export interface ReplayResult {
 
 /**
  * Reads topics again into the online store. The engine must not be running elsewhere.
- * @throws FreshetError INVALID_ARGUMENT, OFFSET_GAP when the log no longer has the start, SOURCE_NOT_FOUND, and as
+ * @throws FreshetError INVALID_ARGUMENT, OFFSET_GAP when the log no longer has the
+ * start, or what a rebuilt store must have; SOURCE_NOT_FOUND, and as
  * `startEngine` says
  */
 export async function replay(
@@ -56,16 +62,8 @@ export async function replay(
   catalog: Catalog,
   options: ReplayOptions,
 ): Promise<ReplayResult> {
-  if (options.into !== undefined && options.from !== 'earliest') {
-    throw new FreshetError('INVALID_ARGUMENT', 'a replay into another folder is from `earliest`');
-  }
-  if (options.views !== undefined) {
-    if (options.from !== 'earliest' || options.into !== undefined) {
-      const what = 'single views are replayed from `earliest`, and in place';
-      throw new FreshetError('INVALID_ARGUMENT', what);
-    }
-    return replayViews(resources, catalog, options);
-  }
+  requirePossible(options);
+  if (options.views !== undefined) return replayViews(resources, catalog, options);
   const plan = await planAll(resources, catalog, options);
   if (options.dryRun === true) return { plan: plan.flat(), before: null, after: null, same: null };
   const live = await resources.state();
@@ -86,10 +84,26 @@ export async function replay(
     const [first] = partitions;
     const source = first && sourcesByTopic(catalog).get(first.topic);
     const sourceId = source && live.dictionary.sourceId(source.name);
-    if (sourceId !== undefined) await rewind(live, sourceId, partitions);
+    if (sourceId !== undefined) {
+      await rewind(live, sourceId, partitions, resources.clock.nowMs());
+    }
   }
   await runUntilDone(resources, catalog, plan.flat(), options);
   return compare(resources, plan.flat(), before, await storeChecksum(live));
+}
+
+function requirePossible({ from, views, into, skipGap = false }: ReplayOptions): void {
+  const refuse = (what: string): never => {
+    throw new FreshetError('INVALID_ARGUMENT', what);
+  };
+  const isWhole = from === 'earliest';
+  if (into !== undefined && !isWhole) refuse('a replay into another folder is from `earliest`');
+  if (views !== undefined && (!isWhole || into !== undefined)) {
+    refuse('single views are replayed from `earliest`, and in place');
+  }
+  if (skipGap && (!isWhole || into !== undefined || views !== undefined)) {
+    refuse('only a replay of whole topics from `earliest`, in place, can skip a gap');
+  }
 }
 
 /** Dead letters are for the live engine to send: partitions begin with all of theirs reported. */
@@ -114,7 +128,7 @@ async function beginSilently(
 async function planAll(
   resources: Resources,
   catalog: Catalog,
-  { from, sources }: ReplayOptions,
+  { from, sources, into, skipGap = false }: ReplayOptions,
 ): Promise<PartitionReplay[][]> {
   const log = await resources.log();
   const state = await resources.state();
@@ -126,7 +140,8 @@ async function planAll(
       const { partitions } = await log.describeTopic(topic);
       const tps = Array.from({ length: partitions }, (_, partition) => ({ topic, partition }));
       const sourceId = await state.dictionary.ensureSource(name);
-      return planReplay(log, state, sourceId, tps, from);
+      // Beside the live stores nothing can be lost: what the log lacks is what the comparison is for.
+      return planReplay(log, state, sourceId, tps, from, skipGap || into !== undefined);
     }),
   );
 }
@@ -135,10 +150,10 @@ async function runUntilDone(
   resources: Resources,
   catalog: Catalog,
   plan: readonly PartitionReplay[],
-  { onProgress }: ReplayOptions,
+  { onProgress, skipGap = false }: ReplayOptions,
 ): Promise<void> {
   const recordsTotal = plan.reduce((sum, { records }) => sum + records, 0);
-  const engine = await startEngine(resources, catalog);
+  const engine = await startEngine(resources, catalog, { skipGap });
   const report = (): void => {
     const status = engine.status();
     const recordsDone = plan.reduce((sum, { topic, partition, fromOffset, records }) => {

@@ -125,6 +125,67 @@ describe('a replay', () => {
   });
 });
 
+describe('a replay of a topic whose beginning retention removed', () => {
+  async function shortened(): Promise<FeatureStore> {
+    const store = await shopWith(newShop());
+    const log = await store.resources.log();
+    for (const { partition, end } of await log.watermarks(
+      [0, 1].map((p) => ({ topic: orders.topic, partition: p })),
+    )) {
+      await log.deleteRecordsBefore({ topic: orders.topic, partition }, end - 1);
+    }
+    return store;
+  }
+
+  it('is refused, dry or not, and leaves the values as they were', async () => {
+    const store = await shortened();
+    for (const dryRun of [true, false]) {
+      const error = await failure(() => store.replay({ from: 'earliest', dryRun }));
+      expect(error.code).toBe('OFFSET_GAP');
+      expect(error.message).toMatch(/^records 0 to \d are in the online store/);
+      expect(error.next).toContain('--views');
+    }
+    expect(await amounts(store, ['a', 'b', 'c'], 'live')).toEqual([3, 2, null]);
+  });
+
+  it('is done by single views from the segments, which have all rows', async () => {
+    const store = await shortened();
+    expect(await store.replay({ from: 'earliest', views: ['live'] })).toMatchObject({ same: true });
+    expect(await amounts(store, ['a', 'b', 'c'], 'live')).toEqual([3, 2, null]);
+  });
+
+  it('rebuilds what is left where that is asked for, and the status says what is missing', async () => {
+    const store = await shortened();
+    const result = await store.replay({ from: 'earliest', skipGap: true });
+    expect(result.same).toBe(false);
+    const [status] = await store.status();
+    expect(status?.gaps.map(({ of, fromOffset }) => [of, fromOffset])).toEqual(
+      result.plan.flatMap(({ lost }) => lost.map(({ fromOffset }) => ['state', fromOffset])),
+    );
+    expect(status?.gaps.length).toBeGreaterThan(0);
+    expect(await store.replay({ from: 'earliest' })).toMatchObject({ same: true });
+  });
+
+  it('beside the live stores compares, and says that they differ', async () => {
+    const store = await shortened();
+    const into = join(store.resources.config.repoDir, 'beside');
+    expect(await store.replay({ from: 'earliest', into })).toMatchObject({ same: false });
+  });
+
+  it('skips a gap only where one can be', async () => {
+    const store = await shortened();
+    const impossible = [
+      { from: { offset: 1 } },
+      { from: 'earliest', into: 'beside' },
+      { from: 'earliest', views: ['live'] },
+    ] as const;
+    for (const options of impossible) {
+      const error = await failure(() => store.replay({ ...options, skipGap: true }));
+      expect(error.code).toBe('INVALID_ARGUMENT');
+    }
+  });
+});
+
 describe('a replay into another folder', () => {
   it('compares without touching the live stores, the log or the states of views', async () => {
     const shop = newShop();

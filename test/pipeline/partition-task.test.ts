@@ -83,8 +83,8 @@ describe('reading again', () => {
   it('from below `sealed` brings rows to state and none to history', async () => {
     await bench.append(rowsOf(20));
     const running = await ran(10, 2);
-    const replay = { ...TP, fromOffset: 5, untilOffset: 20, records: 15, clear: false };
-    await rewind(running.state, 1, [replay]);
+    const replay = { ...TP, fromOffset: 5, untilOffset: 20, records: 15, clear: false, lost: [] };
+    await rewind(running.state, 1, [replay], 0);
     const before = await bench.outcome();
     const task = await bench.task(running, TP);
     expect(task.nextOffset).toBe(5);

@@ -43,10 +43,10 @@ async function run(machine = new Machine()): Promise<void> {
   }
 }
 
-async function replay(from: ReplayFrom, tps = [TP]) {
+async function replay(from: ReplayFrom, tps = [TP], skipGap = false) {
   const { log, state } = await bench.start();
-  const plan = await planReplay(log, state, SOURCE_ID, tps, from);
-  await rewind(state, SOURCE_ID, plan);
+  const plan = await planReplay(log, state, SOURCE_ID, tps, from, skipGap);
+  await rewind(state, SOURCE_ID, plan, bench.clock.nowMs());
   return plan;
 }
 
@@ -72,7 +72,7 @@ describe(`a replay (seed ${SEED})`, () => {
     async ({ from, fromOffset, clear }) => {
       const before = await history();
       expect(await replay(from())).toEqual([
-        { ...TP, fromOffset, untilOffset: 60, records: 60 - fromOffset, clear },
+        { ...TP, fromOffset, untilOffset: 60, records: 60 - fromOffset, clear, lost: [] },
       ]);
       const rewound = await bench.outcome();
       expect(rewound.positions[0]).toMatchObject({ applied: fromOffset, sealed: 60 });
@@ -154,12 +154,6 @@ describe('the plan of a replay', () => {
     ]);
   });
 
-  it('begins where a shortened log begins', async () => {
-    await history();
-    await bench.log.deleteRecordsBefore(TP, 12);
-    expect(await planOf('earliest', [TP])).toMatchObject([{ fromOffset: 12, records: 48 }]);
-  });
-
   it('never goes ahead of what was read', async () => {
     await history();
     await bench.append(streamOf(5, SEED));
@@ -183,5 +177,63 @@ describe('the plan of a replay', () => {
       where: { ...TP, offset: 11 },
       next: expect.stringContaining('12'),
     });
+  });
+});
+
+describe('a replay from the earliest of a log that was shortened behind the engine', () => {
+  it('is refused, and says which records state would lose and that segments have them', async () => {
+    const before = await history();
+    await bench.log.deleteRecordsBefore(TP, 12);
+    await expect(replay('earliest')).rejects.toMatchObject({
+      code: 'OFFSET_GAP',
+      message: expect.stringContaining('records 0 to 11 are in the online store'),
+      where: { ...TP, offset: 0 },
+      next: expect.stringContaining('--views'),
+    });
+    expect(await bench.outcome()).toEqual(before);
+  });
+
+  it('is refused where all is gone that was not yet read a second time', async () => {
+    await history();
+    await bench.append(streamOf(5, SEED));
+    await bench.log.deleteRecordsBefore(TP, 63);
+    await expect(replay('earliest')).rejects.toThrow('0 to 59');
+  });
+
+  it('says which of them no segment has', async () => {
+    await bench.append(streamOf(20, SEED));
+    const machine = new Machine({ at: 'makeDirectory', done: false, kind: 'stop' });
+    await expect(run(machine)).rejects.toThrow('stop');
+    await bench.log.deleteRecordsBefore(TP, 12);
+    await expect(replay('earliest')).rejects.toMatchObject({
+      code: 'OFFSET_GAP',
+      next: expect.stringMatching(/no rows of 0 to 11 either.*--from 12/),
+    });
+  });
+
+  it('that is to skip the gap rebuilds what is left and records what is lost, once', async () => {
+    await history();
+    await bench.log.deleteRecordsBefore(TP, 12);
+    const lost = [{ fromOffset: 0, toOffset: 12 }];
+    expect(await replay('earliest', [TP], true)).toMatchObject([
+      { fromOffset: 12, records: 48, clear: true, lost },
+    ]);
+    await run();
+    const { positions, gaps } = await bench.outcome();
+    expect(positions[0]).toMatchObject({ applied: 60, sealed: 60 });
+    expect(gaps).toEqual([
+      { partition: 0, of: 'state', ...lost[0], skippedAtMs: bench.clock.nowMs() },
+    ]);
+    expect(await replay('earliest')).toMatchObject([{ fromOffset: 12, lost: [] }]);
+  });
+
+  it('loses nothing where reading began at the start that the log has now', async () => {
+    await bench.append(streamOf(30, SEED));
+    await bench.log.deleteRecordsBefore(TP, 12);
+    await run();
+    const { checksum } = await bench.outcome();
+    expect(await replay('earliest')).toMatchObject([{ fromOffset: 12, records: 18, lost: [] }]);
+    await run();
+    expect((await bench.outcome()).checksum).toEqual(checksum);
   });
 });

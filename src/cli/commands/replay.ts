@@ -16,6 +16,7 @@ export function replayCommands(program: Command, bind: Bind): void {
     .option('--sources <names>', 'only these topic sources', list)
     .option('--views <names>', 'only these views, from the earliest', list)
     .option('--dry-run', 'say what would be read')
+    .option('--skip-gap', 'rebuild without records that the log has no more; the gap is recorded')
     .option('--into <folder>', 'into stores of their own, to compare with the live ones')
     .addHelpText(
       'after',
@@ -40,6 +41,7 @@ interface Options {
   readonly sources?: readonly string[];
   readonly views?: readonly string[];
   readonly dryRun?: boolean;
+  readonly skipGap?: boolean;
   readonly into?: string;
 }
 
