@@ -46,29 +46,50 @@ export class BucketCounts {
   }
 
   merge(from: BucketCounts): void {
-    const counts = from.#dense;
-    if (this.#dense === null && this.#indexes === NOTHING) {
-      this.#copy(from);
-      return;
-    }
-    if (counts === null) {
-      for (let k = 0; k < from.#indexes.length; k++) {
-        this.add(from.#indexes[k] as number, from.#counts[k] as number);
-      }
-      return;
-    }
-    const end = from.#first + counts.length - 1;
-    const dense = this.#reserved(from.#first, end);
+    if (this.#dense === null && this.#indexes === NOTHING) this.#copy(from);
+    else if (from.#dense !== null) this.#mergeDense(from.#first, from.#dense);
+    else if (from.#indexes !== NOTHING) this.#mergeLists(from.#indexes, from.#counts);
+  }
+
+  #mergeDense(first: number, counts: readonly number[]): void {
+    const dense = this.#reserved(first, first + counts.length - 1);
     if (dense === null) {
       for (let k = 0; k < counts.length; k++) {
-        if (counts[k] !== 0) this.add(from.#first + k, counts[k] as number);
+        if (counts[k] !== 0) this.add(first + k, counts[k] as number);
       }
       return;
     }
-    const shift = from.#first - this.#first;
+    const shift = first - this.#first;
     for (let k = 0; k < counts.length; k++) {
       dense[k + shift] = (dense[k + shift] as number) + (counts[k] as number);
     }
+  }
+
+  #mergeLists(indexes: readonly number[], counts: readonly number[]): void {
+    const dense = this.#reserved(indexes[0] as number, indexes[indexes.length - 1] as number);
+    if (dense !== null) {
+      const first = this.#first;
+      for (let k = 0; k < indexes.length; k++) {
+        const place = (indexes[k] as number) - first;
+        dense[place] = (dense[place] as number) + (counts[k] as number);
+      }
+      return;
+    }
+    const [ours, ourCounts] = [this.#indexes, this.#counts];
+    this.#indexes = [];
+    this.#counts = [];
+    for (let i = 0, k = 0; i < ours.length || k < indexes.length; ) {
+      const mine = i < ours.length ? (ours[i] as number) : Number.POSITIVE_INFINITY;
+      const theirs = k < indexes.length ? (indexes[k] as number) : Number.POSITIVE_INFINITY;
+      this.#indexes.push(Math.min(mine, theirs));
+      this.#counts.push(
+        (mine <= theirs ? (ourCounts[i] as number) : 0) +
+          (theirs <= mine ? (counts[k] as number) : 0),
+      );
+      if (mine <= theirs) i++;
+      if (theirs <= mine) k++;
+    }
+    if (this.#indexes.length > LIST_MAX) this.#toDense();
   }
 
   #copy(from: BucketCounts): void {
@@ -81,20 +102,26 @@ export class BucketCounts {
 
   /** Buckets that are not empty, by rising number, until `visit` answers true. */
   some(visit: (index: number, count: number) => boolean): boolean {
-    if (this.#dense === null) {
-      return this.#indexes.some((index, k) => visit(index, this.#counts[k] as number));
+    const counts = this.#dense ?? this.#counts;
+    for (let k = 0; k < counts.length; k++) {
+      const count = counts[k] as number;
+      if (count > 0 && visit(this.#indexAt(k), count)) return true;
     }
-    return this.#dense.some((count, k) => count > 0 && visit(this.#first + k, count));
+    return false;
   }
 
   /** The same by falling number. */
   someFromEnd(visit: (index: number, count: number) => boolean): boolean {
-    const all: [number, number][] = [];
-    this.some((index, count) => {
-      all.push([index, count]);
-      return false;
-    });
-    return all.reverse().some(([index, count]) => visit(index, count));
+    const counts = this.#dense ?? this.#counts;
+    for (let k = counts.length - 1; k >= 0; k--) {
+      const count = counts[k] as number;
+      if (count > 0 && visit(this.#indexAt(k), count)) return true;
+    }
+    return false;
+  }
+
+  #indexAt(place: number): number {
+    return this.#dense === null ? (this.#indexes[place] as number) : this.#first + place;
   }
 
   get size(): number {

@@ -99,9 +99,14 @@ function quantile(ir: SketchIr, p: number, buckets: Buckets): number {
   return ir.positive.some(holds) ? buckets.middleOf(found) : Number.NaN;
 }
 
+const WHOLE_MAX = 4_096;
+const NONE = -(2 ** 31);
+
 class Buckets {
   readonly #gamma: number;
   readonly #logGamma: number;
+  /** Buckets of small whole numbers, most of what is counted; NONE until one is asked for. */
+  readonly #ofWhole = new Int32Array(WHOLE_MAX).fill(NONE);
 
   constructor(accuracy: number) {
     this.#gamma = (1 + accuracy) / (1 - accuracy);
@@ -110,6 +115,15 @@ class Buckets {
 
   /** The i with gamma^(i-1) < x <= gamma^i; infinities share the bucket behind the largest double. */
   indexOf(x: number): number {
+    if (x >= WHOLE_MAX || !Number.isInteger(x)) return this.#find(x);
+    const known = this.#ofWhole[x] as number;
+    if (known !== NONE) return known;
+    const found = this.#find(x);
+    this.#ofWhole[x] = found;
+    return found;
+  }
+
+  #find(x: number): number {
     const finite = Math.min(x, Number.MAX_VALUE);
     let index = Math.ceil(Math.log(finite) / this.#logGamma);
     while (this.#bound(index - 1) >= finite) index--;

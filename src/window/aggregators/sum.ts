@@ -107,7 +107,7 @@ function wholeTotal(ir: SumIr<WholeSum>): FieldValue {
 }
 
 function wholeMean(ir: SumIr<WholeSum>): FieldValue {
-  return ir.count === 0 ? null : roundedRatio(ir.sum.total(), BigInt(ir.count));
+  return ir.count === 0 ? null : ir.sum.over(ir.count);
 }
 
 function floatTotal(ir: SumIr<ExactSum>): FieldValue {
@@ -117,7 +117,8 @@ function floatTotal(ir: SumIr<ExactSum>): FieldValue {
 function floatMean(ir: SumIr<ExactSum>): FieldValue {
   if (ir.count === 0) return null;
   const parts = ir.sum.parts();
-  if (parts.length === 1 && !Number.isFinite(parts[0])) return parts[0] as number;
+  // An infinity or NaN, or the exact sum: its quotient is rounded once. No part: 0.
+  if (parts.length < 2) return (parts[0] ?? 0) / ir.count;
   const { numerator, scaleBits } = rationalOf(parts);
   return roundedRatio(numerator, BigInt(ir.count) << BigInt(scaleBits));
 }
