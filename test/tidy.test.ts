@@ -58,6 +58,11 @@ const BANS: readonly Ban[] = [
     places: ['src/cli/main.ts', ...PROGRAMS],
   },
   {
+    what: 'a key of the manifest',
+    mention: /^SPACE\.(segment|retired)$/,
+    places: ['src/segment/kv-manifest.ts', ...PROGRAMS],
+  },
+  {
     what: 'the environment',
     mention: /^process\.env$/,
     places: ['src/config/', 'src/cli/', 'connectors/kafka-dev/', ...PROGRAMS],

@@ -1,6 +1,11 @@
 export { type Gap, listGaps, putGap } from './gaps.ts';
 export { type OutboxRecord, SEQUENCE_HEADER } from './outbox.ts';
-export { type BatchUpdate, PartitionCheckpoint, readPositions } from './partition-checkpoint.ts';
+export {
+  type BatchUpdate,
+  type CheckpointStores,
+  PartitionCheckpoint,
+  readPositions,
+} from './partition-checkpoint.ts';
 export {
   type Counters,
   encodePositions,
@@ -9,5 +14,5 @@ export {
   startPositions,
 } from './positions.ts';
 export { rebuildStore } from './rebuild.ts';
+export { reclaimSegments } from './reclaim-segments.ts';
 export { recoverSegments } from './recover.ts';
-export { reclaimSegments, swapSegments } from './swap-segments.ts';

@@ -14,13 +14,13 @@
  *   1. write `intent`, synced: the cut is now the same for every restart
  *   2. write rows [sealed, end) to a temporary file, fsync
  *   3. rename it to the name of its range, fsync the folder
- *   4. one synced write: manifest entry, `sealed := end`, intent removed
+ *   4. one commit of the manifest: its entry, `sealed := end`, intent removed
  *   5. commit `sealed` to the group; advisory
  */
 import { assert } from '../core/assert.ts';
 import { KvBatch } from '../kv/index.ts';
 import { type Log, type TopicPartition, topicPartitionName } from '../log/index.ts';
-import { putEntry, type SegmentEntry, type SegmentWriter } from '../segment/index.ts';
+import type { Manifest, SegmentEntry, SegmentWriter } from '../segment/index.ts';
 import {
   numberedKey,
   numberOfKey,
@@ -47,9 +47,16 @@ export interface BatchUpdate {
   readonly counters: Counters;
 }
 
+/** What a commit writes to. */
+export interface CheckpointStores {
+  readonly state: StateStore;
+  readonly manifest: Manifest;
+}
+
 export class PartitionCheckpoint {
   readonly source: TopicPartition;
   readonly #state: StateStore;
+  readonly #manifest: Manifest;
   readonly #sourceId: number;
   readonly #pending: [sequence: number, record: OutboxRecord][] = [];
   /** Whether a pending record may be in its topic already: its append was begun, its end not seen. */
@@ -57,12 +64,13 @@ export class PartitionCheckpoint {
   #positions: Positions;
 
   private constructor(
-    state: StateStore,
+    { state, manifest }: CheckpointStores,
     sourceId: number,
     tp: TopicPartition,
     positions: Positions,
   ) {
     this.#state = state;
+    this.#manifest = manifest;
     this.#sourceId = sourceId;
     this.source = tp;
     this.#positions = positions;
@@ -70,13 +78,14 @@ export class PartitionCheckpoint {
 
   /** Reads the positions, or begins at `first`, and the outbox that a crash left behind. */
   static async open(
-    state: StateStore,
+    stores: CheckpointStores,
     sourceId: number,
     tp: TopicPartition,
     first: Positions,
   ): Promise<PartitionCheckpoint> {
+    const { state } = stores;
     const positions = (await readPositions(state, sourceId, tp.partition)) ?? first;
-    const checkpoint = new PartitionCheckpoint(state, sourceId, tp, positions);
+    const checkpoint = new PartitionCheckpoint(stores, sourceId, tp, positions);
     const range = prefixRange(stateKey(sourceId, tp.partition, SPACE.outbox));
     for await (const page of state.kv.scan(range)) {
       for (const [key, value] of page) {
@@ -180,10 +189,15 @@ export class PartitionCheckpoint {
       await this.#write(new KvBatch(), { ...this.#positions, intent: end }, true); // 1
     }
     const entry = await writer.write({ startOffset: sealed, endOffset: end }); // 2, 3
-    const batch = new KvBatch();
-    putEntry(batch, this.#sourceId, entry);
-    const sealedPositions = { sealed: end, sealedMaxEventTimeUs: maxEventTimeUs, intent: null };
-    await this.#write(batch, { ...this.#positions, ...sealedPositions }, true); // 4
+    const after = {
+      ...this.#positions,
+      sealed: end,
+      sealedMaxEventTimeUs: maxEventTimeUs,
+      intent: null,
+    };
+    const positions = { partition: this.source.partition, bytes: encodePositions(after) };
+    await this.#manifest.commit(entry.source, { added: [entry], positions }); // 4
+    this.#positions = after;
     return entry;
   }
 

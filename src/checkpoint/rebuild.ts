@@ -1,9 +1,12 @@
 import { FreshetError } from '../errors.ts';
-import { KvBatch } from '../kv/index.ts';
 import type { Log } from '../log/index.ts';
 import { topicPartitionName } from '../log/index.ts';
-import { isSameRange, putEntry, type SegmentEntry, type SegmentStore } from '../segment/index.ts';
-import { SPACE, type StateStore, stateKey } from '../state/index.ts';
+import {
+  isSameRange,
+  type Manifest,
+  type SegmentEntry,
+  type SegmentStore,
+} from '../segment/index.ts';
 import { encodePositions, type Positions, startPositions } from './positions.ts';
 
 /**
@@ -13,7 +16,7 @@ import { encodePositions, type Positions, startPositions } from './positions.ts'
  * @throws FreshetError SEGMENT_CORRUPT, STORE_CORRUPT for segments that overlap
  */
 export async function rebuildStore(
-  state: StateStore,
+  manifest: Manifest,
   segments: SegmentStore,
   log: Log,
   deadLetterTopic: string,
@@ -23,12 +26,9 @@ export async function rebuildStore(
   for (const [, partition] of byPartition(entries)) {
     const [first] = partition;
     if (first === undefined) continue;
-    const sourceId = await state.dictionary.ensureSource(first.source);
-    const batch = new KvBatch();
-    for (const entry of partition) putEntry(batch, sourceId, entry);
-    const positions = { ...positionsOf(partition), outboxMarks: marks };
-    batch.put(stateKey(sourceId, first.partition, SPACE.cursor), encodePositions(positions));
-    await state.kv.write(batch, { sync: true });
+    const bytes = encodePositions({ ...positionsOf(partition), outboxMarks: marks });
+    const positions = { partition: first.partition, bytes };
+    await manifest.commit(first.source, { added: partition, positions });
   }
   return entries.length;
 }

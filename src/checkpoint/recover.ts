@@ -1,8 +1,7 @@
-import { listEntries, liveFiles, type SegmentEntry, type SegmentStore } from '../segment/index.ts';
+import { liveFiles, type Manifest, type SegmentStore } from '../segment/index.ts';
 import { type StateStore, statePartitions } from '../state/index.ts';
 import { channels } from '../telemetry/index.ts';
 import { readPositions } from './partition-checkpoint.ts';
-import { retiredFiles } from './swap-segments.ts';
 
 /**
  * Step 3 of a start, once, before a partition is opened: deletes the files that a crash left among
@@ -12,13 +11,11 @@ import { retiredFiles } from './swap-segments.ts';
  */
 export async function recoverSegments(
   state: StateStore,
+  manifest: Manifest,
   segments: SegmentStore,
 ): Promise<string[]> {
-  const entries: SegmentEntry[] = [];
-  const retired = await retiredFiles(state.kv);
-  for (const sourceId of new Set((await statePartitions(state.kv)).map((p) => p.sourceId))) {
-    entries.push(...(await listEntries(state.kv, sourceId)));
-  }
+  const retired = await manifest.retired();
+  const entries = [...(await manifest.snapshot()).values()].flat();
   // A cut writes its intent before its file: a store without any position has made none of them.
   const kept = new Set([...liveFiles(entries), ...retired.map(({ file }) => file)]);
   const files = await segments.sweep(kept, {

@@ -1,3 +1,4 @@
+import { reclaimSegments } from '../checkpoint/index.ts';
 import type { ApplyPorts } from '../registry/index.ts';
 import { deleteAllState, deleteViewState } from '../state/index.ts';
 import type { Resources } from './resources.ts';
@@ -23,8 +24,13 @@ export function applyPorts(resources: Resources): ApplyPorts {
       for (const name of names) await deleteViewState(state, name);
     },
     deleteAll: async () => {
+      const [manifest, segments] = [await resources.manifest(), await resources.segments()];
+      for (const [source, entries] of await manifest.snapshot()) {
+        await manifest.commit(source, { removed: { entries, atMs: resources.clock.nowMs() } });
+      }
+      await reclaimSegments(manifest, segments, Number.POSITIVE_INFINITY);
       await deleteAllState(await resources.state());
-      await (await resources.segments()).sweep(new Set(), { storeIsNew: false });
+      await segments.sweep(new Set(), { storeIsNew: false });
     },
   };
 }

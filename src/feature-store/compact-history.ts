@@ -1,8 +1,7 @@
-import { swapSegments } from '../checkpoint/index.ts';
 import type { TopicSource } from '../definition/index.ts';
 import {
   type CompactionRun,
-  listEntries,
+  type Manifest,
   planCompaction,
   planWholeCompaction,
   type SegmentEntry,
@@ -47,10 +46,9 @@ export async function compactHistory(
   source: TopicSource,
   options: CompactOptions = {},
 ): Promise<CompactionResult> {
-  const state = await resources.state();
+  const manifest = await resources.manifest();
   const startMs = resources.clock.nowMs();
-  const sourceId = await state.dictionary.ensureSource(source.name);
-  const list = (): Promise<SegmentEntry[]> => listEntries(state.kv, sourceId);
+  const list = (): Promise<SegmentEntry[]> => manifest.entries(source.name);
   const before = await list();
   const { compaction } = resources.config.offlineStore;
   const plan = (entries: readonly SegmentEntry[]): CompactionRun[] =>
@@ -64,7 +62,7 @@ export async function compactHistory(
     const rowsTotal = rowsWritten + runs.reduce((sum, { rowCount }) => sum + rowCount, 0);
     for (const run of runs) {
       if (options.signal?.aborted) break;
-      const written = await rewriteRun(resources, source, sourceId, run);
+      const written = await rewriteRun(resources, manifest, source, run);
       rowsWritten += run.rowCount;
       bytesRead += run.bytes;
       bytesWritten += written.reduce((sum, { bytes }) => sum + bytes, 0);
@@ -87,8 +85,8 @@ export async function compactHistory(
 
 async function rewriteRun(
   resources: Resources,
+  manifest: Manifest,
   source: TopicSource,
-  sourceId: number,
   run: CompactionRun,
 ): Promise<SegmentEntry[]> {
   const { clock, config } = resources;
@@ -96,8 +94,8 @@ async function rewriteRun(
   const segments = await resources.segments();
   const { fileBytesTarget } = config.offlineStore.compaction;
   const written = await segments.rewrite({ entries: run.entries, source, fileBytesTarget });
-  const swap = { replaced: run.entries, written };
-  await swapSegments(await resources.state(), sourceId, swap, clock.nowMs());
+  const removed = { entries: run.entries, atMs: clock.nowMs() };
+  await manifest.commit(source.name, { added: written, removed });
   channels.compacted.publish({
     source: source.name,
     filesBefore: fileCount(run.entries),

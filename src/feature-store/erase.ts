@@ -3,14 +3,14 @@
  * back, then from history, from the online store, and from the files of both stores. A stop in
  * between leaves some of it; erasing again removes the rest.
  */
-import { reclaimSegments, swapSegments } from '../checkpoint/index.ts';
+import { reclaimSegments } from '../checkpoint/index.ts';
 import { keyCoercerOf } from '../core/coerce.ts';
 import type { FieldType, FieldValue } from '../core/field-type.ts';
 import type { Catalog, Entity, FeatureView, TopicSource } from '../definition/index.ts';
 import { fieldLiteral, quoteIdentifier } from '../duckdb/index.ts';
 import { FreshetError } from '../errors.ts';
 import { eraseEntity } from '../online/index.ts';
-import { byRange, listEntries, parquetRelation } from '../segment/index.ts';
+import { byRange, parquetRelation } from '../segment/index.ts';
 import { eraseFromLog, type LogErasure } from './erase-from-log.ts';
 import type { Resources } from './resources.ts';
 
@@ -95,11 +95,10 @@ async function eraseFromSegments(
   keyValues: Readonly<Record<string, FieldValue>>,
   dryRun: boolean,
 ): Promise<EraseResult['segments'][number]> {
-  const state = await resources.state();
+  const manifest = await resources.manifest();
   const segments = await resources.segments();
   const duckdb = await resources.duckdb();
-  const sourceId = await state.dictionary.ensureSource(source.name);
-  const entries = (await listEntries(state.kv, sourceId)).filter(({ file }) => file !== null);
+  const entries = (await manifest.entries(source.name)).filter(({ file }) => file !== null);
   const match = matchSql(source, keyValues);
   let [rows, files] = [0, 0];
   for (const range of byRange(entries)) {
@@ -115,10 +114,11 @@ async function eraseFromSegments(
     const { fileBytesTarget } = resources.config.offlineStore.compaction;
     const keepSql = `(${match}) IS NOT TRUE`;
     const written = await segments.rewrite({ entries: range, source, fileBytesTarget, keepSql });
-    await swapSegments(state, sourceId, { replaced: range, written }, resources.clock.nowMs());
+    const removed = { entries: range, atMs: resources.clock.nowMs() };
+    await manifest.commit(source.name, { added: written, removed });
   }
   // No grace: what is to be erased is not to be read for another hour.
-  if (!dryRun) await reclaimSegments(state, segments, Number.POSITIVE_INFINITY);
+  if (!dryRun) await reclaimSegments(manifest, segments, Number.POSITIVE_INFINITY);
   return { source: source.name, rows, files };
 }
 

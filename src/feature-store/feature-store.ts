@@ -40,7 +40,7 @@ import {
   type RegistryState,
   teardown,
 } from '../registry/index.ts';
-import { listEntries, type SegmentEntry } from '../segment/index.ts';
+import type { SegmentEntry } from '../segment/index.ts';
 import type { OnlineServing } from '../serving/index.ts';
 import type { StateStore } from '../state/index.ts';
 import { planWindows, type ReadCost, readCosts } from '../window/index.ts';
@@ -426,10 +426,7 @@ export class FeatureStore implements AsyncDisposable {
   }
 
   async #segmentsOf(source: TopicSource): Promise<SegmentEntry[]> {
-    return this.#resources.readState(async ({ dictionary, kv }) => {
-      const sourceId = dictionary.sourceId(source.name);
-      return sourceId === undefined ? [] : listEntries(kv, sourceId);
-    });
+    return this.#resources.readState((_, manifest) => manifest.entries(source.name));
   }
 
   async #writeRows(

@@ -6,12 +6,7 @@ import { toInt64 } from '../core/int64.ts';
 import type { Column, RowBatch } from '../core/row-batch.ts';
 import type { Catalog, FeatureView, ParquetSource, TopicSource } from '../definition/index.ts';
 import { type DuckdbConnection, quoteIdentifier } from '../duckdb/index.ts';
-import {
-  listEntries,
-  parquetRelation,
-  type SegmentEntry,
-  segmentRelation,
-} from '../segment/index.ts';
+import { parquetRelation, type SegmentEntry, segmentRelation } from '../segment/index.ts';
 import { requiredFields } from './open-task.ts';
 import type { Resources } from './resources.ts';
 
@@ -181,10 +176,10 @@ class StreamRows {
     sealed: readonly number[];
   }> {
     const source = this.#source;
-    return this.#resources.readState(async (state) => {
+    return this.#resources.readState(async (state, manifest) => {
       const sourceId = state.dictionary.sourceId(source.name);
       if (sourceId === undefined) return { entries: [], sealed: [] };
-      const entries = await listEntries(state.kv, sourceId);
+      const entries = await manifest.entries(source.name);
       const sealed: number[] = [];
       for (let partition = 0; partition < source.partitions; partition++) {
         sealed.push((await readPositions(state, sourceId, partition))?.sealed ?? 0);

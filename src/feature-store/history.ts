@@ -55,7 +55,7 @@ export class History {
     const graceEndMs = clock.nowMs() - config.offlineStore.compaction.graceMs;
     const beforeMs = Math.min(graceEndMs, reads.oldestMs ?? graceEndMs);
     return this.#resources.alone(async () =>
-      reclaimSegments(await this.#resources.state(), await this.#resources.segments(), beforeMs),
+      reclaimSegments(await this.#resources.manifest(), await this.#resources.segments(), beforeMs),
     );
   }
 

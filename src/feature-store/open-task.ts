@@ -35,7 +35,8 @@ export async function openTask(
   const sourceId = await state.dictionary.ensureSource(source.name);
   const [marks] = await log.watermarks([tp]);
   const first = startPositions(marks?.start ?? 0);
-  const checkpoint = await PartitionCheckpoint.open(state, sourceId, tp, first);
+  const stores = { state, manifest: await resources.manifest() };
+  const checkpoint = await PartitionCheckpoint.open(stores, sourceId, tp, first);
   const { rowBytesMax, deadLetterTopic } = config.engine;
   const { segmentRowsMax, segmentBytesMax, segmentAgeMsMax } = config.offlineStore;
   const views = [...catalog.views.values()].filter((view) => view.streamSource === source);

@@ -132,6 +132,7 @@ async function planAll(
 ): Promise<PartitionReplay[][]> {
   const log = await resources.log();
   const state = await resources.state();
+  const stores = { state, manifest: await resources.manifest() };
   const chosen = sources?.map((name) => requireTopicSource(catalog, name)) ?? [
     ...sourcesByTopic(catalog).values(),
   ];
@@ -139,9 +140,9 @@ async function planAll(
     chosen.map(async ({ name, topic }) => {
       const { partitions } = await log.describeTopic(topic);
       const tps = Array.from({ length: partitions }, (_, partition) => ({ topic, partition }));
-      const sourceId = await state.dictionary.ensureSource(name);
+      const source = { name, id: await state.dictionary.ensureSource(name) };
       // Beside the live stores nothing can be lost: what the log lacks is what the comparison is for.
-      return planReplay(log, state, sourceId, tps, from, skipGap || into !== undefined);
+      return planReplay(log, stores, source, tps, from, skipGap || into !== undefined);
     }),
   );
 }

@@ -7,7 +7,13 @@ import { FreshetError } from '../errors.ts';
 import { type KvReader, type KvStore, openKvStore, ReadCache } from '../kv/index.ts';
 import type { Log } from '../log/index.ts';
 import { RegistryFile } from '../registry/index.ts';
-import { createSegmentStore, type SegmentStore } from '../segment/index.ts';
+import {
+  createSegmentStore,
+  kvManifest,
+  type Manifest,
+  type ManifestReader,
+  type SegmentStore,
+} from '../segment/index.ts';
 import { openStateStore, type StateStore } from '../state/index.ts';
 import { openLog, openSchemaRegistry } from './open-connectors.ts';
 import { OpenReads } from './open-reads.ts';
@@ -91,6 +97,11 @@ export class Resources {
     return this.#once('state', open, closeIt);
   }
 
+  /** Which files are segments; as long as the state is open. @throws as `state` */
+  async manifest(): Promise<Manifest> {
+    return kvManifest(await this.state());
+  }
+
   /**
    * Closes the state and opens it again: RocksDB's own list of files, which has the first and last
    * keys of files that are gone, is then written anew. Nothing may be using it.
@@ -117,10 +128,13 @@ export class Resources {
     return follower.lease();
   }
 
-  async readState<T>(read: (state: StateStore) => Promise<T>): Promise<T> {
+  /** A leased state, and the manifest as it is beside it. */
+  async readState<T>(
+    read: (state: StateStore, manifest: ManifestReader) => Promise<T>,
+  ): Promise<T> {
     const { state, release } = await this.leaseState();
     try {
-      return await read(state);
+      return await read(state, kvManifest(state));
     } finally {
       release();
     }

@@ -1,11 +1,9 @@
-import { swapSegments } from '../checkpoint/index.ts';
 import type { RetentionConfig } from '../config/index.ts';
 import { didYouMean } from '../core/nearest.ts';
 import { parseDurationUs } from '../core/time.ts';
 import type { Catalog, TopicSource } from '../definition/index.ts';
 import { FreshetError } from '../errors.ts';
-import { listEntries, type SegmentEntry } from '../segment/index.ts';
-import type { StateStore } from '../state/index.ts';
+import type { SegmentEntry } from '../segment/index.ts';
 import { channels } from '../telemetry/index.ts';
 import type { Resources } from './resources.ts';
 
@@ -40,8 +38,8 @@ export async function retainHistory(
   const kept = retentionOf(catalog, source, resources.config.offlineStore.retention);
   const isDry = options.dryRun === true;
   const entries = isDry
-    ? await resources.readState((state) => entriesOf(state, source))
-    : await entriesOf(await resources.state(), source);
+    ? await resources.readState((_, manifest) => manifest.entries(source.name))
+    : await (await resources.manifest()).entries(source.name);
   const expired = expiredEntries(entries, kept);
   const times = expired.map(({ maxEventTimeUs }) => maxEventTimeUs as number);
   const result: RetentionResult = {
@@ -52,21 +50,12 @@ export async function retainHistory(
     beforeUs: times.length === 0 ? null : Math.max(...times) + 1,
   };
   if (result.beforeUs === null || isDry) return result;
-  const swap = { replaced: expired, written: expired.map(withoutRows) };
-  const state = await resources.state();
-  const sourceId = await state.dictionary.ensureSource(source.name);
-  await swapSegments(state, sourceId, swap, resources.clock.nowMs());
+  const manifest = await resources.manifest();
+  const removed = { entries: expired, atMs: resources.clock.nowMs() };
+  await manifest.commit(source.name, { added: expired.map(withoutRows), removed });
   const { files, rows, beforeUs } = result;
   channels.dropped.publish({ source: source.name, files, rows, beforeUs });
   return result;
-}
-
-async function entriesOf(
-  { dictionary, kv }: StateStore,
-  { name }: TopicSource,
-): Promise<SegmentEntry[]> {
-  const sourceId = dictionary.sourceId(name);
-  return sourceId === undefined ? [] : listEntries(kv, sourceId);
 }
 
 /** The longest that any view of a source needs. @throws FreshetError CONFIG_INVALID */

@@ -91,14 +91,15 @@ async function requireSchemaRegistry(
 /** Deletes what a crash left among the segments; a lost store is made again first where that is asked for. */
 async function recover(resources: Resources, rebuild: boolean): Promise<void> {
   const [state, segments] = [await resources.state(), await resources.segments()];
+  const manifest = await resources.manifest();
   try {
-    await resources.alone(() => recoverSegments(state, segments));
+    await resources.alone(() => recoverSegments(state, manifest, segments));
   } catch (thrown) {
     const isLost = thrown instanceof FreshetError && thrown.code === 'STORE_LOST';
     if (!isLost || !rebuild) throw thrown;
     const { deadLetterTopic } = resources.config.engine;
-    await rebuildStore(state, segments, await resources.log(), deadLetterTopic);
-    await recoverSegments(state, segments);
+    await rebuildStore(manifest, segments, await resources.log(), deadLetterTopic);
+    await recoverSegments(state, manifest, segments);
   }
 }
 

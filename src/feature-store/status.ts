@@ -2,7 +2,7 @@ import { type Gap, listGaps, type Positions, readPositions } from '../checkpoint
 import { US_PER_MS } from '../core/time.ts';
 import type { Catalog, TopicSource } from '../definition/index.ts';
 import type { PartitionStatus } from '../pipeline/index.ts';
-import { listEntries } from '../segment/index.ts';
+import type { SegmentEntry } from '../segment/index.ts';
 import type { StateStore } from '../state/index.ts';
 import { sourcesByTopic } from './open-task.ts';
 import type { Resources } from './resources.ts';
@@ -29,15 +29,19 @@ export async function storedStatus(
   catalog: Catalog,
 ): Promise<SourceStatus[]> {
   const sources = [...sourcesByTopic(catalog).values()];
-  return resources.readState((state) =>
-    Promise.all(sources.map((source) => sourceStatus(resources, state, source))),
-  );
+  return resources.readState(async (state, manifest) => {
+    const entries = await manifest.snapshot(sources.map(({ name }) => name));
+    const statusOf = (source: TopicSource): Promise<SourceStatus> =>
+      sourceStatus(resources, state, source, entries.get(source.name) ?? []);
+    return Promise.all(sources.map(statusOf));
+  });
 }
 
 async function sourceStatus(
   resources: Resources,
   state: StateStore,
   source: TopicSource,
+  entries: readonly SegmentEntry[],
 ): Promise<SourceStatus> {
   const { name, topic } = source;
   const sourceId = state.dictionary.sourceId(name);
@@ -48,7 +52,6 @@ async function sourceStatus(
       return partitionStatus(source, partition, found, end);
     }),
   );
-  const entries = sourceId === undefined ? [] : await listEntries(state.kv, sourceId);
   const segments = {
     files: entries.filter(({ file }) => file !== null).length,
     rows: entries.reduce((sum, { rowCount }) => sum + rowCount, 0),

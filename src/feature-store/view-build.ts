@@ -5,7 +5,7 @@ import { RANK_STREAM } from '../core/row-order.ts';
 import type { Catalog, FeatureView, TopicSource } from '../definition/index.ts';
 import { KvBatch } from '../kv/index.ts';
 import { createUpserter, type RowUpserter } from '../online/index.ts';
-import { listEntries, streamSegments } from '../segment/index.ts';
+import { type Manifest, streamSegments } from '../segment/index.ts';
 import {
   deletePartitionOfView,
   deleteViewState,
@@ -36,18 +36,20 @@ const WRITE_ROWS = 16_384;
 export class ViewBuild {
   readonly #options: ViewBuildOptions;
   readonly #state: StateStore;
+  readonly #manifest: Manifest;
   readonly #sourceId: number;
   readonly #stateName: string;
   readonly #partitions: readonly PartitionBuild[];
 
   private constructor(
     options: ViewBuildOptions,
-    state: StateStore,
+    { state, manifest }: { readonly state: StateStore; readonly manifest: Manifest },
     sourceId: number,
     partitions: readonly PartitionBuild[],
   ) {
     this.#options = options;
     this.#state = state;
+    this.#manifest = manifest;
     this.#sourceId = sourceId;
     this.#stateName = stateNameOf(options.view);
     this.#partitions = partitions;
@@ -75,7 +77,8 @@ export class ViewBuild {
     }
     // A view whose rows were all rejected has no state: it gets its name all the same.
     await state.dictionary.ensureView(stateName);
-    return new ViewBuild(options, state, sourceId, builds);
+    const stores = { state, manifest: await resources.manifest() };
+    return new ViewBuild(options, stores, sourceId, builds);
   }
 
   /** Records that the engine has applied and this build has not. */
@@ -118,7 +121,7 @@ export class ViewBuild {
 
   async #readSegments(build: PartitionBuild, applied: number): Promise<void> {
     const { resources, source } = this.#options;
-    const entries = (await listEntries(this.#state.kv, this.#sourceId)).filter(
+    const entries = (await this.#manifest.entries(source.name)).filter(
       ({ partition, startOffset, endOffset }) =>
         partition === build.partition && startOffset < applied && endOffset > build.next,
     );

@@ -2,7 +2,7 @@ import { listGaps, type Positions } from '../checkpoint/index.ts';
 import { FreshetError } from '../errors.ts';
 import type { KvReader } from '../kv/index.ts';
 import type { TopicPartition } from '../log/index.ts';
-import { listEntries } from '../segment/index.ts';
+import type { ManifestReader } from '../segment/index.ts';
 
 /** Records `[fromOffset, toOffset)` of a partition. */
 export interface OffsetRange {
@@ -22,8 +22,8 @@ export interface LostRecords {
  * applied below it, but for the gaps that are on record.
  */
 export async function lostRecords(
-  kv: KvReader,
-  sourceId: number,
+  { kv, manifest }: { readonly kv: KvReader; readonly manifest: ManifestReader },
+  source: { readonly name: string; readonly id: number },
   partition: number,
   { applied, sealed }: Positions,
   logStart: number,
@@ -32,8 +32,8 @@ export async function lostRecords(
   if (to === 0) return { ranges: [], notInSegments: [] };
   const ofPartition = (found: { readonly partition: number }): boolean =>
     found.partition === partition;
-  const gaps = (await listGaps(kv, sourceId)).filter(ofPartition);
-  const entries = (await listEntries(kv, sourceId)).filter(ofPartition);
+  const gaps = (await listGaps(kv, source.id)).filter(ofPartition);
+  const entries = (await manifest.entries(source.name)).filter(ofPartition);
   // Cuts and gaps of history have no holes between them: they begin where reading did.
   const begin = Math.min(
     sealed,

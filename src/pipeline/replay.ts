@@ -6,7 +6,13 @@
  * has no more is lost by that, so it is refused unless the gap is to be skipped. From a later one the state stays: rows are compared before they are put, so that applying one
  * again changes nothing, and windows take only rows that they do not have. Segments and dead letters are what they were: neither is made again.
  */
-import { encodePositions, type Positions, putGap, readPositions } from '../checkpoint/index.ts';
+import {
+  type CheckpointStores,
+  encodePositions,
+  type Positions,
+  putGap,
+  readPositions,
+} from '../checkpoint/index.ts';
 import { FreshetError } from '../errors.ts';
 import { KvBatch } from '../kv/index.ts';
 import type { Log, TopicPartition } from '../log/index.ts';
@@ -38,8 +44,8 @@ const STATE_SPACES = [SPACE.row, SPACE.head, SPACE.tiles];
  */
 export async function planReplay(
   log: Log,
-  state: StateStore,
-  sourceId: number,
+  { state, manifest }: CheckpointStores,
+  source: { readonly name: string; readonly id: number },
   tps: readonly TopicPartition[],
   from: ReplayFrom,
   skipGap = false,
@@ -48,14 +54,14 @@ export async function planReplay(
   return Promise.all(
     marks.map(async ({ topic, partition, start, end }) => {
       const tp = { topic, partition };
-      const positions = await readPositions(state, sourceId, partition);
+      const positions = await readPositions(state, source.id, partition);
       const untilOffset = positions?.applied ?? start;
       const wanted = await startOffset(log, tp, from, start, end);
       if (wanted < start) throw removedError(tp, wanted, start);
       const clear = from === 'earliest';
       const isRebuilt = clear && positions !== null;
-      const lost =
-        isRebuilt && (await lostRecords(state.kv, sourceId, partition, positions, start));
+      const stores = { kv: state.kv, manifest };
+      const lost = isRebuilt && (await lostRecords(stores, source, partition, positions, start));
       if (lost && lost.ranges.length > 0 && !skipGap) throw lossError(tp, lost, start);
       const fromOffset = Math.min(wanted, untilOffset);
       const records = untilOffset - fromOffset;

@@ -10,15 +10,15 @@ export {
   type ParquetDescription,
   sampleRows,
 } from './inspect-parquet.ts';
+export { kvManifest } from './kv-manifest.ts';
 export {
   byRange,
-  decodeEntry,
-  encodeEntry,
   isSameRange,
-  listEntries,
   liveFiles,
-  putEntry,
-  removeEntry,
+  type Manifest,
+  type ManifestChange,
+  type ManifestReader,
+  type RetiredFile,
 } from './manifest.ts';
 export { nodeFileSystem } from './node-fs.ts';
 export { type ParquetRelation, parquetRelation } from './parquet-relation.ts';

@@ -1,113 +1,71 @@
 /**
- * The manifest: which files are segments, the truth about history. It lies in the engine's store,
- * so that an entry and the positions change in one write. Readers never list a folder.
- *
- * ```
- * key   := numberedKey(sourceId, partition, SPACE.segment, startOffset)     state/key-schema.ts
- *          followed by the part u16 where a range has several files and this is not the first
- * value := version u8 (1) | JSON, UTF-8, fields in the order of SegmentEntry
- * ```
+ * The manifest: which files are segments, the truth about history. Readers never list a folder.
  *
  * Ranges of a partition do not overlap; a range that was compacted has an entry for each of its
  * files. A cut without rows has an entry too: its `file` is null.
- * Golden bytes: `test/golden/manifest.test.ts`.
+ *
+ * The contract is one that a table format can keep as well as a key-value store: a change is one of
+ * a snapshot, and what goes with it are properties of the snapshot
+ * (`docs/adr/0010-the-manifest-is-a-contract.md`). Every implementation passes
+ * `test/contract/manifest.ts`; the one there is lies in the engine's store (`kv-manifest.ts`).
  */
-
 import { FreshetError } from '../errors.ts';
-import type { KvBatch, KvReader } from '../kv/index.ts';
-import { numberedKey, prefixRange, SPACE, stateKey, statePartitions } from '../state/index.ts';
-import type { SegmentEntry, SegmentRewrite } from './segment-entry.ts';
+import type { SegmentEntry } from './segment-entry.ts';
 
-const VERSION = 1;
-
-export function putEntry(batch: KvBatch, sourceId: number, entry: SegmentEntry): void {
-  batch.put(entryKey(sourceId, entry), encodeEntry(entry));
+export interface ManifestReader {
+  /**
+   * Entries of a source by partition, start offset and part; none of a source that is not known.
+   * @throws FreshetError STORE_VERSION, STORE_CORRUPT
+   */
+  entries(source: string): Promise<SegmentEntry[]>;
+  /**
+   * Entries of several sources as of one moment: commits are seen whole, and none without those
+   * before it. Each source that was asked for is there. Default: all sources that have entries.
+   * @throws FreshetError STORE_VERSION, STORE_CORRUPT
+   */
+  snapshot(sources?: readonly string[]): Promise<ReadonlyMap<string, readonly SegmentEntry[]>>;
 }
 
-/** The file is the caller's to delete, once the batch is durable and no reader uses it. */
-export function removeEntry(batch: KvBatch, sourceId: number, entry: SegmentEntry): void {
-  batch.delete(entryKey(sourceId, entry));
+export interface Manifest extends ManifestReader {
+  /**
+   * Makes all of a change of one source or nothing of it, also when the process or the machine stops
+   * at it; durable once resolved. When it throws, the caller does not know which of the two: the same
+   * change may be committed again.
+   *
+   * Changes of different ranges may be committed at once. Nothing else may write the positions of
+   * the partition meanwhile.
+   */
+  commit(source: string, change: ManifestChange): Promise<void>;
+  /** Files that entries named once and that were not forgotten since. */
+  retired(): Promise<RetiredFile[]>;
+  /** For when they are deleted; forgetting one that was forgotten before is no failure. */
+  forgetRetired(files: readonly RetiredFile[]): Promise<void>;
 }
 
-/**
- * Entries of a source by partition and start offset. Give a snapshot to read several sources as of
- * one moment. @throws FreshetError STORE_CORRUPT
- */
-export async function listEntries(kv: KvReader, sourceId: number): Promise<SegmentEntry[]> {
-  const entries: SegmentEntry[] = [];
-  for (const state of await statePartitions(kv)) {
-    if (state.sourceId !== sourceId) continue;
-    const range = prefixRange(stateKey(sourceId, state.partition, SPACE.segment));
-    for await (const page of kv.scan(range)) {
-      for (const [, value] of page) {
-        const entry = decodeEntry(value);
-        requireNoOverlap(entries.at(-1), entry);
-        entries.push(entry);
-      }
-    }
-  }
-  return entries;
+export interface ManifestChange {
+  /** Each takes the place of an entry of the same partition, start offset and part. */
+  readonly added?: readonly SegmentEntry[];
+  /** One that is not there is no failure. */
+  readonly removed?: {
+    readonly entries: readonly SegmentEntry[];
+    /** Since when their files are retired, but for those that `added` names. */
+    readonly atMs: number;
+  };
+  /** What the store has as positions of a partition from then on (`checkpoint/positions.ts`). */
+  readonly positions?: { readonly partition: number; readonly bytes: Uint8Array };
+}
+
+/** A file that no entry names any more, and that readers from before may still have in hand. */
+export interface RetiredFile {
+  readonly source: string;
+  readonly partition: number;
+  readonly file: string;
+  readonly retiredAtMs: number;
 }
 
 /** Files that the entries name, for `SegmentStore.sweep`. */
 export function liveFiles(entries: readonly SegmentEntry[]): Set<string> {
   return new Set(entries.flatMap((entry) => entry.file ?? []));
-}
-
-export function encodeEntry(entry: SegmentEntry): Uint8Array {
-  const json = Buffer.from(JSON.stringify(inOrder(entry)));
-  return Uint8Array.from([VERSION, ...json]);
-}
-
-/** @throws FreshetError STORE_VERSION, STORE_CORRUPT */
-export function decodeEntry(bytes: Uint8Array): SegmentEntry {
-  if (bytes[0] !== VERSION) {
-    throw new FreshetError(
-      'STORE_VERSION',
-      `a manifest entry has version ${bytes[0]}, not ${VERSION}`,
-    );
-  }
-  try {
-    return inOrder(JSON.parse(Buffer.from(bytes).toString('utf8', 1)) as SegmentEntry);
-  } catch (thrown) {
-    throw new FreshetError('STORE_CORRUPT', 'a manifest entry is not what this version writes', {
-      cause: thrown,
-    });
-  }
-}
-
-function inOrder(entry: SegmentEntry): SegmentEntry {
-  return {
-    file: entry.file,
-    source: entry.source,
-    topic: entry.topic,
-    partition: entry.partition,
-    startOffset: entry.startOffset,
-    endOffset: entry.endOffset,
-    rowCount: entry.rowCount,
-    bytes: entry.bytes,
-    minEventTimeUs: entry.minEventTimeUs,
-    maxEventTimeUs: entry.maxEventTimeUs,
-    minArrivalTimeUs: entry.minArrivalTimeUs,
-    maxArrivalTimeUs: entry.maxArrivalTimeUs,
-    maxLateUs: entry.maxLateUs,
-    fingerprint: entry.fingerprint,
-    contentHash: entry.contentHash,
-    columns: entry.columns.map(({ name, type }) => ({ name, type })),
-    createdAtMs: entry.createdAtMs,
-    ...(entry.rewrite && { rewrite: rewriteInOrder(entry.rewrite) }),
-  };
-}
-
-function rewriteInOrder({ generation, part, parts }: SegmentRewrite): SegmentRewrite {
-  return { generation, part, parts };
-}
-
-function entryKey(sourceId: number, entry: SegmentEntry): Uint8Array {
-  const { partition, startOffset, rewrite } = entry;
-  const key = numberedKey(sourceId, partition, SPACE.segment, startOffset);
-  const part = rewrite?.part ?? 0;
-  return part === 0 ? key : Buffer.concat([key, Uint8Array.of(part >> 8, part & 0xff)]);
 }
 
 /** Entries as the manifest lists them, by range: most have one file. */
@@ -131,7 +89,11 @@ export function isSameRange(a: SegmentEntry, b: SegmentEntry): boolean {
   );
 }
 
-function requireNoOverlap(before: SegmentEntry | undefined, entry: SegmentEntry): void {
+/**
+ * For implementations: of two entries of a source that are listed behind one another.
+ * @throws FreshetError STORE_CORRUPT
+ */
+export function requireNoOverlap(before: SegmentEntry | undefined, entry: SegmentEntry): void {
   if (before === undefined || before.partition !== entry.partition) return;
   if (before.endOffset <= entry.startOffset || isSameRange(before, entry)) return;
   throw new FreshetError(

@@ -9,7 +9,7 @@ import {
 } from '../../src/checkpoint/index.ts';
 import { FreshetError } from '../../src/errors.ts';
 import { KvBatch } from '../../src/kv/index.ts';
-import { listEntries, type SegmentCut, type SegmentWriter } from '../../src/segment/index.ts';
+import { kvManifest, type SegmentCut, type SegmentWriter } from '../../src/segment/index.ts';
 import { openStateStore, type StateStore } from '../../src/state/index.ts';
 import { entryOf } from '../segment/support.ts';
 import { openTestStore } from '../state/test-store.ts';
@@ -21,8 +21,11 @@ const TARGET = { topic: DEAD_LETTERS, partition: 0 };
 const SOURCE_ID = 1;
 const KEY = Buffer.from('a key of the state');
 
-const open = (state: StateStore, first = 0) =>
-  PartitionCheckpoint.open(state, SOURCE_ID, TP, startPositions(first));
+const open = async (state: StateStore, first = 0) => {
+  expect(await state.dictionary.ensureSource('clicks')).toBe(SOURCE_ID);
+  const stores = { state, manifest: kvManifest(state) };
+  return PartitionCheckpoint.open(stores, SOURCE_ID, TP, startPositions(first));
+};
 
 function update(applied: number, letters: readonly string[] = []): BatchUpdate {
   const outbox = letters.map(
@@ -182,7 +185,7 @@ describe('a segment', () => {
     const writer = {
       write: async (cut: SegmentCut) => {
         expect((await readPositions(state, SOURCE_ID, 0))?.intent).toBe(10);
-        expect(await listEntries(state.kv, SOURCE_ID)).toEqual([]);
+        expect(await kvManifest(state).entries('clicks')).toEqual([]);
         machine.steps.push('file');
         return noted.write(cut);
       },
@@ -190,7 +193,7 @@ describe('a segment', () => {
     const entry = await checkpoint.seal(writer, 10, 77);
     expect(machine.steps.slice(before)).toEqual(['synced write', 'file', 'synced write']);
     expect(noted.cuts).toEqual([{ startOffset: 0, endOffset: 10 }]);
-    expect(await listEntries(state.kv, SOURCE_ID)).toEqual([entry]);
+    expect(await kvManifest(state).entries('clicks')).toEqual([entry]);
     expect(await readPositions(state, SOURCE_ID, 0)).toMatchObject({
       sealed: 10,
       sealedMaxEventTimeUs: 77,

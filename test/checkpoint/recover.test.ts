@@ -2,7 +2,7 @@ import { channel } from 'node:diagnostics_channel';
 import { describe, expect, it } from 'vitest';
 import { encodePositions, recoverSegments, startPositions } from '../../src/checkpoint/index.ts';
 import { KvBatch } from '../../src/kv/index.ts';
-import { putEntry, type SegmentStore, type SweepOptions } from '../../src/segment/index.ts';
+import { kvManifest, type SegmentStore, type SweepOptions } from '../../src/segment/index.ts';
 import { SPACE, stateKey } from '../../src/state/index.ts';
 import { Bench, openTestDuckdb } from '../pipeline/bench.ts';
 import { entryOf } from '../segment/support.ts';
@@ -21,30 +21,34 @@ function sweeping(files: string[]) {
 }
 
 describe('the sweep at the start', () => {
-  it('spares the files that the manifest names, of all sources and partitions', async () => {
+  it('spares the files that the manifest names, and those it has retired, of all sources and partitions', async () => {
     const state = await openTestStore();
-    const batch = new KvBatch();
-    putEntry(batch, 1, entryOf({ file: 'a/1' }));
-    putEntry(batch, 1, entryOf({ file: 'a/2', startOffset: 10, endOffset: 20 }));
-    putEntry(batch, 1, entryOf({ file: null, partition: 3 }));
-    putEntry(batch, 2, entryOf({ file: 'b/1', partition: 1 }));
-    batch.put(stateKey(2, 1, SPACE.cursor), encodePositions(startPositions(0)));
-    await state.kv.write(batch);
+    const manifest = kvManifest(state);
+    const retired = entryOf({ file: 'a/0', startOffset: 10, endOffset: 20 });
+    await manifest.commit('clicks', { added: [entryOf({ file: 'a/1' }), retired] });
+    await manifest.commit('clicks', {
+      added: [{ ...retired, file: 'a/2' }, entryOf({ file: null, partition: 3 })],
+      removed: { entries: [retired], atMs: 0 },
+    });
+    await manifest.commit('orders', {
+      added: [entryOf({ file: 'b/1', partition: 1 })],
+      positions: { partition: 1, bytes: encodePositions(startPositions(0)) },
+    });
     const { asked, store } = sweeping([]);
-    expect(await recoverSegments(state, store)).toEqual([]);
-    expect(asked).toEqual([{ live: ['a/1', 'a/2', 'b/1'], storeIsNew: false }]);
+    expect(await recoverSegments(state, manifest, store)).toEqual([]);
+    expect(asked).toEqual([{ live: ['a/0', 'a/1', 'a/2', 'b/1'], storeIsNew: false }]);
   });
 
   it('knows a store that has read something from a new one, though nothing is published', async () => {
     const state = await openTestStore();
     const fresh = sweeping([]);
-    await recoverSegments(state, fresh.store);
+    await recoverSegments(state, kvManifest(state), fresh.store);
     expect(fresh.asked).toEqual([{ live: [], storeIsNew: true }]);
     await state.kv.write(
       new KvBatch().put(stateKey(1, 2, SPACE.cursor), encodePositions(startPositions(0))),
     );
     const used = sweeping([]);
-    await recoverSegments(state, used.store);
+    await recoverSegments(state, kvManifest(state), used.store);
     expect(used.asked).toEqual([{ live: [], storeIsNew: false }]);
   });
 
@@ -70,9 +74,11 @@ describe('the sweep at the start', () => {
     const told: unknown[] = [];
     const listen = (event: unknown) => told.push(event);
     channel('freshet:swept').subscribe(listen);
+    const state = await openTestStore();
+    const manifest = kvManifest(state);
     const { store } = sweeping(['a/x.parquet.tmp']);
-    expect(await recoverSegments(await openTestStore(), store)).toEqual(['a/x.parquet.tmp']);
-    await recoverSegments(await openTestStore(), sweeping([]).store);
+    expect(await recoverSegments(state, manifest, store)).toEqual(['a/x.parquet.tmp']);
+    await recoverSegments(state, manifest, sweeping([]).store);
     channel('freshet:swept').unsubscribe(listen);
     expect(told).toEqual([{ files: ['a/x.parquet.tmp'] }]);
   });

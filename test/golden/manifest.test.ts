@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { KvBatch } from '../../src/kv/index.ts';
-import { putEntry, schemaFingerprint } from '../../src/segment/index.ts';
+import { kvManifest, schemaFingerprint } from '../../src/segment/index.ts';
+import { putEntry } from '../../src/segment/kv-manifest.ts';
 import { entryOf } from '../segment/support.ts';
+import { openTestStore } from '../state/test-store.ts';
 
 describe('the bytes of a manifest entry', () => {
   it('never change', () => {
@@ -26,6 +28,36 @@ describe('the bytes of a manifest entry', () => {
   });
 });
 
+describe('the keys and values of a commit', () => {
+  it('never change', async () => {
+    const state = await openTestStore();
+    for (let id = 1; id < 0x0102; id++) await state.dictionary.ensureSource(`source ${id}`);
+    await kvManifest(state).commit('clicks', {
+      added: [
+        entryOf({ rewrite: { generation: 2, part: 0, parts: 259 } }),
+        entryOf({ rewrite: { generation: 2, part: 258, parts: 259 } }),
+      ],
+      removed: { entries: [entryOf({ partition: 3, file: 'c/é' })], atMs: 1.5 },
+      positions: { partition: 3, bytes: Uint8Array.of(7, 8) },
+    });
+    const written: string[] = [];
+    for await (const page of state.kv.scan({ gte: Uint8Array.of(1, 2) })) {
+      for (const [key, value] of page) {
+        const isEntry = key[4] === 4;
+        written.push(
+          `${hex(key)} ${isEntry ? Buffer.from(value).toString().slice(-52) : hex(value)}`,
+        );
+      }
+    }
+    expect(written).toEqual([
+      '01020000040000000000000000 000,"rewrite":{"generation":2,"part":0,"parts":259}}',
+      '010200000400000000000000000102 0,"rewrite":{"generation":2,"part":258,"parts":259}}',
+      '0102000301 0708',
+      '0102000306632fc3a9 3ff8000000000000',
+    ]);
+  });
+});
+
 describe('the fingerprint of a schema', () => {
   it('never changes', () => {
     const columns = [
@@ -35,3 +67,7 @@ describe('the fingerprint of a schema', () => {
     expect(schemaFingerprint(columns)).toBe('6f7c2c986e7520f2');
   });
 });
+
+function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('hex');
+}

@@ -46,7 +46,8 @@ import {
 } from '../../src/pipeline/index.ts';
 import {
   createSegmentStore,
-  listEntries,
+  kvManifest,
+  type Manifest,
   type SegmentEntry,
   type SegmentStore,
 } from '../../src/segment/index.ts';
@@ -116,6 +117,7 @@ export interface Running {
   readonly machine: Machine;
   readonly log: Log;
   readonly state: StateStore;
+  readonly manifest: Manifest;
   readonly segments: SegmentStore;
   /** Names of the files that the start swept away. */
   readonly swept: readonly string[];
@@ -169,9 +171,10 @@ export class Bench implements AsyncDisposable {
   /** Opens store and segments on a machine, as a process does when it starts. */
   async start(machine = new Machine()): Promise<Running> {
     const state = await openStateStore(await this.#kv.open(machine));
+    const manifest = kvManifest(state);
     const segments = this.#segmentStore(machine);
-    const swept = await recoverSegments(state, segments);
-    return { machine, log: logOn(this.log, machine), state, segments, swept };
+    const swept = await recoverSegments(state, manifest, segments);
+    return { machine, log: logOn(this.log, machine), state, manifest, segments, swept };
   }
 
   async engine(
@@ -190,7 +193,7 @@ export class Bench implements AsyncDisposable {
   }
 
   async task(running: Running, tp: TopicPartition): Promise<PartitionTask> {
-    const { log, state, segments } = running;
+    const { log, state, manifest, segments } = running;
     const [marks] = await log.watermarks([tp]);
     const { partitions } = await log.describeTopic(tp.topic);
     const sourceId = await state.dictionary.ensureSource(SOURCE.name);
@@ -208,7 +211,12 @@ export class Bench implements AsyncDisposable {
       source: SOURCE,
       views,
       decoder,
-      checkpoint: await PartitionCheckpoint.open(state, sourceId, tp, startPositions(marks!.start)),
+      checkpoint: await PartitionCheckpoint.open(
+        { state, manifest },
+        sourceId,
+        tp,
+        startPositions(marks!.start),
+      ),
       writer: segments.writer(SOURCE, tp.partition),
       cutPolicy: this.cutPolicy,
       log,
@@ -252,9 +260,9 @@ export class Bench implements AsyncDisposable {
 
   /** Everything that a stopped engine leaves, read by a new process. */
   async outcome(): Promise<Outcome> {
-    const { state, segments } = await this.start();
+    const { state, manifest, segments } = await this.start();
     const sourceId = state.dictionary.sourceId(SOURCE.name) ?? 0;
-    const entries = await listEntries(state.kv, sourceId);
+    const entries = await manifest.entries(SOURCE.name);
     for (const entry of entries) await segments.verify(entry);
     const positions: Record<number, Positions | null> = {};
     for (const { partition } of await statePartitions(state.kv)) {

@@ -4,12 +4,12 @@ import { putGap } from '../../src/checkpoint/gaps.ts';
 import { startPositions } from '../../src/checkpoint/index.ts';
 import { KvBatch, type KvReader } from '../../src/kv/index.ts';
 import { lossError, lostRecords, type OffsetRange } from '../../src/pipeline/lost-records.ts';
-import { putEntry } from '../../src/segment/index.ts';
+import { kvManifest, type ManifestReader, type SegmentEntry } from '../../src/segment/index.ts';
 import { entryOf } from '../segment/support.ts';
-import { openTestKv } from '../state/test-store.ts';
+import { openTestStore } from '../state/test-store.ts';
 
 const SEED = Number(process.env['FRESHET_SEED'] ?? 20_251_126);
-const SOURCE_ID = 1;
+const SOURCE = { name: 'clicks', id: 1 };
 const PARTITION = 2;
 
 /** What an engine does to one partition: reads, cuts, and goes on behind a gap. */
@@ -27,8 +27,11 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 
 /** The obvious way: offsets one by one, in sets; the manifest and the gaps as the engine writes them. */
 async function partitionOf(begin: number, steps: readonly Step[]) {
-  const kv = await openTestKv();
+  const state = await openTestStore();
+  const { kv } = state;
+  const manifest = kvManifest(state);
   const batch = new KvBatch();
+  const added: SegmentEntry[] = [];
   const inState = new Set<number>();
   const inSegments = new Set<number>();
   let [applied, sealed] = [begin, begin];
@@ -41,20 +44,21 @@ async function partitionOf(begin: number, steps: readonly Step[]) {
       const endOffset = sealed + taken.length;
       read(endOffset);
       const file = taken.hasRows ? `${sealed}.parquet` : null;
-      const entry = entryOf({ partition: PARTITION, startOffset: sealed, endOffset, file });
-      putEntry(batch, SOURCE_ID, entry);
+      added.push(entryOf({ partition: PARTITION, startOffset: sealed, endOffset, file }));
       for (; sealed < endOffset; sealed++) if (taken.hasRows) inSegments.add(sealed);
     } else {
       const toOffset = applied + taken.length;
       const gap = { partition: PARTITION, toOffset, skippedAtMs: 0 };
-      putGap(batch, SOURCE_ID, { ...gap, of: 'state', fromOffset: applied });
-      putGap(batch, SOURCE_ID, { ...gap, of: 'history', fromOffset: sealed });
+      putGap(batch, SOURCE.id, { ...gap, of: 'state', fromOffset: applied });
+      putGap(batch, SOURCE.id, { ...gap, of: 'history', fromOffset: sealed });
       applied = toOffset;
       sealed = toOffset;
     }
   }
+  await manifest.commit(SOURCE.name, { added });
   await kv.write(batch);
-  return { kv, positions: { ...startPositions(begin), applied, sealed }, inState, inSegments };
+  const stores = { kv, manifest };
+  return { stores, positions: { ...startPositions(begin), applied, sealed }, inState, inSegments };
 }
 
 function offsetsIn(ranges: readonly OffsetRange[]): number[] {
@@ -71,8 +75,8 @@ describe(`records that a rebuilt state would lose (seed ${SEED})`, () => {
         fc.array(step, { maxLength: 8 }),
         fc.integer({ min: 0, max: 60 }),
         async (begin, steps, logStart) => {
-          const { kv, positions, inState, inSegments } = await partitionOf(begin, steps);
-          const lost = await lostRecords(kv, SOURCE_ID, PARTITION, positions, logStart);
+          const { stores, positions, inState, inSegments } = await partitionOf(begin, steps);
+          const lost = await lostRecords(stores, SOURCE, PARTITION, positions, logStart);
           const expected = [...inState].filter((offset) => offset < logStart);
           expect(offsetsIn(lost.ranges)).toEqual(expected);
           expect(offsetsIn(lost.notInSegments)).toEqual(
@@ -87,7 +91,8 @@ describe(`records that a rebuilt state would lose (seed ${SEED})`, () => {
   it('are none of a log that has everything, without a look at the store', async () => {
     const positions = { ...startPositions(0), applied: 9 };
     const none = { ranges: [], notInSegments: [] };
-    expect(await lostRecords({} as KvReader, SOURCE_ID, PARTITION, positions, 0)).toEqual(none);
+    const stores = { kv: {} as KvReader, manifest: {} as ManifestReader };
+    expect(await lostRecords(stores, SOURCE, PARTITION, positions, 0)).toEqual(none);
   });
 
   it('are named, with what to do', () => {

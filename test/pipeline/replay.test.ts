@@ -11,6 +11,7 @@ const SEED = Number(process.env['FRESHET_SEED'] ?? 20_251_125);
 const TP = { topic: SOURCE.topic, partition: 0 };
 const OTHER = { topic: SOURCE.topic, partition: 1 };
 const SOURCE_ID = 1;
+const CLICKS = { name: SOURCE.name, id: SOURCE_ID };
 
 let duckdb: Duckdb;
 let bench: Bench;
@@ -44,8 +45,8 @@ async function run(machine = new Machine()): Promise<void> {
 }
 
 async function replay(from: ReplayFrom, tps = [TP], skipGap = false) {
-  const { log, state } = await bench.start();
-  const plan = await planReplay(log, state, SOURCE_ID, tps, from, skipGap);
+  const { log, state, manifest } = await bench.start();
+  const plan = await planReplay(log, { state, manifest }, CLICKS, tps, from, skipGap);
   await rewind(state, SOURCE_ID, plan, bench.clock.nowMs());
   return plan;
 }
@@ -142,8 +143,8 @@ describe(`a replay (seed ${SEED})`, () => {
 
 describe('the plan of a replay', () => {
   const planOf = async (from: ReplayFrom, tps = [TP, OTHER]) => {
-    const { log, state } = await bench.start();
-    return planReplay(log, state, SOURCE_ID, tps, from);
+    const { log, state, manifest } = await bench.start();
+    return planReplay(log, { state, manifest }, CLICKS, tps, from);
   };
 
   it('has a part for each partition, in the order asked', async () => {
