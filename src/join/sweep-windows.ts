@@ -48,7 +48,7 @@ export interface WindowSweep {
 /** Values appended at a time. */
 const RESULT_ROWS = 2_048;
 /** Labels of an entity between two clean-ups of tiles that none of the next can reach. */
-const LABELS_BETWEEN_DROPS = 16;
+const LABELS_BETWEEN_DROPS = 64;
 
 /** @throws FreshetError TRANSFORM_FAILED when `where` or `derive` of the view fails */
 export async function sweepWindows(sweep: WindowSweep): Promise<void> {

@@ -7,6 +7,7 @@ import {
   type Sessions,
   type Tile,
   type TileBlock,
+  type TileRange,
   touchedTiles,
   type WindowGroup,
 } from '../window/index.ts';
@@ -94,9 +95,11 @@ export class CachedEntity implements ChangingWindows {
     return this.block(group, blockOf(index))?.[placeOf(index)];
   }
 
-  /** Tiles that rows change are not read. */
-  mergedIrs(): null {
-    return null;
+  collectIrs(group: WindowGroup, { first, last }: TileRange, into: (readonly unknown[])[]): void {
+    for (let index = first; index <= last; index++) {
+      const tile = this.tile(group, index);
+      if (tile !== undefined) into.push(tile.irs);
+    }
   }
 
   tileForUpdate(group: WindowGroup, index: number): Tile {

@@ -7,6 +7,7 @@ import {
   type Sessions,
   type Tile,
   type TileBlock,
+  type TileRange,
   type WindowGroup,
 } from '../window/index.ts';
 
@@ -45,9 +46,10 @@ export class StoredWindows implements EntityWindows {
     return this.#tiles[group.index]?.get(index);
   }
 
-  /** One read of stored tiles merges each of them once anyway. */
-  mergedIrs(): null {
-    return null;
+  collectIrs(group: WindowGroup, range: TileRange, into: (readonly unknown[])[]): void {
+    for (const [index, { irs }] of this.#tiles[group.index] ?? []) {
+      if (index >= range.first && index <= range.last) into.push(irs);
+    }
   }
 
   sessions(group: WindowGroup): Sessions {

@@ -18,6 +18,11 @@ export interface Aggregator<IR = unknown> {
   merge(into: IR, from: IR): void;
   /** The feature's value at the time of the read, in microseconds. */
   finalize(ir: IR, atUs: number): FieldValue;
+  /**
+   * `finalize` of the merge of several IRs, which stay as they are, where that costs less than merging
+   * them; undefined where it does not.
+   */
+  finalizeMerged?(irs: readonly IR[], atUs: number): FieldValue | undefined;
   /** Canonical: equal sets of rows give equal bytes. */
   encode(ir: IR, out: ByteWriter): void;
   decode(input: ByteReader): IR;

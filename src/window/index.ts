@@ -4,9 +4,10 @@ export {
   type ChangingWindows,
   type EntityWindows,
   type Head,
-  MemoryWindows,
   touchedTiles,
 } from './entity-windows.ts';
+export type { TileRange } from './in-window.ts';
+export { MemoryWindows } from './memory-windows.ts';
 export { firstReachableTile } from './reachable.ts';
 export { type ReadCost, readCosts } from './read-cost.ts';
 export { readWindows, tilesRead, type WindowValues } from './read-windows.ts';

@@ -8,11 +8,11 @@
  */
 import type { FieldValue } from '../core/field-type.ts';
 import type { SlidingWindow } from '../definition/index.ts';
-import { type EntityWindows, type Head, LEVELS, ONLY_TILE } from './entity-windows.ts';
+import { type EntityWindows, type Head, ONLY_TILE } from './entity-windows.ts';
 import { alignedTileAt, exactRange, steppedRange, type TileRange } from './in-window.ts';
 import type { KeptRow } from './kept-rows.ts';
 import { sessionAt } from './sessions.ts';
-import { irsOfKept, mergeIrs } from './tile.ts';
+import { irsOfKept } from './tile.ts';
 import type { WindowGroup, WindowPlan, WindowRead } from './window-plan.ts';
 
 export interface WindowValues {
@@ -28,11 +28,12 @@ export function readWindows(plan: WindowPlan, windows: EntityWindows, atUs: numb
   const { head } = windows;
   if (head === null || head.oldestUs > atUs) return { values, effectiveAtUs: atUs };
   let effectiveAtUs = atUs;
+  const parts: Irs[] = [];
   for (const read of plan.reads) {
-    const { irs, asOfUs } = irsAt(read, windows, head, atUs);
-    effectiveAtUs = Math.min(effectiveAtUs, asOfUs);
+    parts.length = 0;
+    effectiveAtUs = Math.min(effectiveAtUs, collectParts(read, windows, head, atUs, parts));
     for (const { feature, slot } of read.outputs) {
-      values.set(feature, finalized(read.group, irs, slot, atUs));
+      values.set(feature, finalized(read.group, parts, slot, atUs));
     }
   }
   return { values, effectiveAtUs };
@@ -58,64 +59,65 @@ export function tilesRead({ window, group }: WindowRead, atUs: number): TileRang
   }
 }
 
-interface IrsAt {
-  /** Null: no rows in the window. */
-  readonly irs: readonly unknown[] | null;
-  readonly asOfUs: number;
-}
+/** By slot. */
+type Irs = readonly unknown[];
 
-function irsAt(read: WindowRead, windows: EntityWindows, head: Head, atUs: number): IrsAt {
-  const { group, window } = read;
+/** Pushes IRs whose merge is the window at q; answers with the time that they speak of. */
+function collectParts(
+  { group, window }: WindowRead,
+  windows: EntityWindows,
+  head: Head,
+  atUs: number,
+  parts: Irs[],
+): number {
+  const only = (irs: Irs | null | undefined): number => {
+    if (irs) parts.push(irs);
+    return atUs;
+  };
   switch (window.kind) {
-    case 'sliding':
-      return window.exact
-        ? { irs: exactIrs(group, window, windows, atUs), asOfUs: atUs }
-        : steppedIrs(group, window, windows, head, atUs);
-    case 'tumbling':
-    case 'hopping': {
-      const irs = windows.tile(group, alignedTileAt(window, atUs))?.irs ?? null;
-      return { irs, asOfUs: atUs };
+    case 'sliding': {
+      if (window.exact) {
+        collectExact(group, window, windows, atUs, parts);
+        return atUs;
+      }
+      const beforeRows = head.newestUs > atUs;
+      const asOfUs = beforeRows ? Math.floor(atUs / window.everyUs) * window.everyUs : atUs;
+      windows.collectIrs(group, steppedRange(window, asOfUs), parts);
+      return asOfUs;
     }
+    case 'tumbling':
+    case 'hopping':
+      return only(windows.tile(group, alignedTileAt(window, atUs))?.irs);
     case 'session':
-      return { irs: sessionAt(windows.sessions(group), atUs)?.tile.irs ?? null, asOfUs: atUs };
+      return only(sessionAt(windows.sessions(group), atUs)?.tile.irs);
     case 'lifetime':
-      return { irs: windows.tile(group, ONLY_TILE)?.irs ?? null, asOfUs: atUs };
+      return only(windows.tile(group, ONLY_TILE)?.irs);
     case 'lastRows': {
       const kept = windows.tile(group, ONLY_TILE)?.kept ?? [];
-      return { irs: irsOfRows(group, kept, (row) => row.order.eventTimeUs <= atUs), asOfUs: atUs };
+      return only(irsOfRows(group, kept, (row) => row.order.eventTimeUs <= atUs));
     }
   }
 }
 
-function steppedIrs(
-  group: WindowGroup,
-  window: SlidingWindow,
-  windows: EntityWindows,
-  head: Head,
-  atUs: number,
-): IrsAt {
-  const beforeRows = head.newestUs > atUs;
-  const asOfUs = beforeRows ? Math.floor(atUs / window.everyUs) * window.everyUs : atUs;
-  return { irs: mergedIrs(group, windows, steppedRange(window, asOfUs)), asOfUs };
-}
-
-function exactIrs(
+/** Whole tiles, and the rows of the two at the edges that are in the window. */
+function collectExact(
   group: WindowGroup,
   window: SlidingWindow,
   windows: EntityWindows,
   atUs: number,
-): readonly unknown[] | null {
+  parts: Irs[],
+): void {
   const { first, last } = exactRange(window, atUs);
-  const passes = ({ order }: KeptRow): boolean =>
-    order.eventTimeUs > atUs - window.sizeUs && order.eventTimeUs <= atUs;
+  windows.collectIrs(group, { first: first + 1, last: last - 1 }, parts);
   const edges = [...new Set([first, last])].flatMap(
     (index) => windows.tile(group, index)?.kept ?? [],
   );
-  const edgeIrs = irsOfRows(group, edges, passes);
-  const inner = mergedIrs(group, windows, { first: first + 1, last: last - 1 });
-  if (inner === null || edgeIrs === null) return inner ?? edgeIrs;
-  for (const [s, slot] of group.slots.entries()) slot.aggregator.merge(inner[s], edgeIrs[s]);
-  return inner;
+  const atEdges = irsOfRows(
+    group,
+    edges,
+    ({ order }) => order.eventTimeUs > atUs - window.sizeUs && order.eventTimeUs <= atUs,
+  );
+  if (atEdges !== null) parts.push(atEdges);
 }
 
 function irsOfRows(
@@ -127,36 +129,23 @@ function irsOfRows(
   return rows.length === 0 ? null : irsOfKept(group, rows);
 }
 
-/** The largest aligned runs of tiles that are merged beforehand; where none are, single tiles. */
-function mergedIrs(group: WindowGroup, windows: EntityWindows, range: TileRange): unknown[] | null {
-  let merged: unknown[] | null = null;
-  for (let index = range.first; index <= range.last; ) {
-    let level = 0;
-    // The last tile stays single: it is the one that the next rows change.
-    while (
-      level < LEVELS &&
-      index % 2 ** (level + 1) === 0 &&
-      index + 2 ** (level + 1) <= range.last
-    ) {
-      level++;
-    }
-    const beforehand = windows.mergedIrs(group, level, index / 2 ** level);
-    const irs = beforehand ?? windows.tile(group, index)?.irs ?? [];
-    index += beforehand === null ? 1 : 2 ** level;
-    if (irs.length === 0) continue;
-    merged ??= group.slots.map(({ aggregator }) => aggregator.create());
-    mergeIrs(group, merged, irs);
-  }
-  return merged;
-}
-
 /** An empty window is finalized, too: a count of nothing is 0. */
 function finalized(
   group: WindowGroup,
-  irs: readonly unknown[] | null,
+  parts: readonly Irs[],
   slot: number,
   atUs: number,
 ): FieldValue {
   const { aggregator } = group.slots[slot] as WindowGroup['slots'][number];
-  return aggregator.finalize(irs === null ? aggregator.create() : irs[slot], atUs);
+  if (parts.length === 1) return aggregator.finalize(parts[0]?.[slot], atUs);
+  if (parts.length > 1 && aggregator.finalizeMerged !== undefined) {
+    const value = aggregator.finalizeMerged(
+      parts.map((irs) => irs[slot]),
+      atUs,
+    );
+    if (value !== undefined) return value;
+  }
+  const merged = aggregator.create();
+  for (let k = 0; k < parts.length; k++) aggregator.merge(merged, parts[k]?.[slot]);
+  return aggregator.finalize(merged, atUs);
 }

@@ -75,6 +75,10 @@ export class BucketCounts {
       }
       return;
     }
+    if (indexes.length * FEW_OF < this.#indexes.length) {
+      for (let k = 0; k < indexes.length; k++) this.add(indexes[k] as number, counts[k] as number);
+      return;
+    }
     const [ours, ourCounts] = [this.#indexes, this.#counts];
     this.#indexes = [];
     this.#counts = [];
@@ -90,6 +94,27 @@ export class BucketCounts {
       if (theirs <= mine) k++;
     }
     if (this.#indexes.length > LIST_MAX) this.#toDense();
+  }
+
+  /** Adds the counts to `totals`, whose place 0 is the bucket `first`; all of them must be in it. */
+  addTo(totals: Float64Array, first: number): void {
+    const dense = this.#dense;
+    const counts = dense ?? this.#counts;
+    const shift = this.#first - first;
+    for (let k = 0; k < counts.length; k++) {
+      const place = dense === null ? (this.#indexes[k] as number) - first : k + shift;
+      totals[place] = (totals[place] as number) + (counts[k] as number);
+    }
+  }
+
+  /** The least bucket that may have a count, and the greatest; Infinity and -Infinity without any. */
+  get first(): number {
+    return this.#dense === null ? (this.#indexes[0] ?? Number.POSITIVE_INFINITY) : this.#first;
+  }
+
+  get last(): number {
+    if (this.#dense !== null) return this.#first + this.#dense.length - 1;
+    return this.#indexes[this.#indexes.length - 1] ?? Number.NEGATIVE_INFINITY;
   }
 
   #copy(from: BucketCounts): void {
@@ -189,8 +214,60 @@ export class BucketCounts {
   }
 }
 
+/** The sum of several counts, for one look at it; used again and again, so that it costs no memory. */
+export class BucketTotals {
+  readonly #totals = new Float64Array(TOTALS_MAX);
+  /** The bucket of place 0. */
+  #origin = 0;
+  #first = Number.POSITIVE_INFINITY;
+  #last = Number.NEGATIVE_INFINITY;
+
+  /** False when the buckets are too far apart, and the sum is of no use. */
+  add(counts: BucketCounts): boolean {
+    const { first, last } = counts;
+    if (last < first) return true;
+    if (this.#last < this.#first) this.#origin = first - TOTALS_MAX / 2;
+    if (first < this.#origin || last >= this.#origin + TOTALS_MAX) return false;
+    counts.addTo(this.#totals, this.#origin);
+    this.#first = Math.min(this.#first, first);
+    this.#last = Math.max(this.#last, last);
+    return true;
+  }
+
+  /** As `BucketCounts.some`. */
+  some(visit: (index: number, count: number) => boolean): boolean {
+    for (let index = this.#first; index <= this.#last; index++) {
+      const count = this.#totals[index - this.#origin] as number;
+      if (count > 0 && visit(index, count)) return true;
+    }
+    return false;
+  }
+
+  /** As `BucketCounts.someFromEnd`. */
+  someFromEnd(visit: (index: number, count: number) => boolean): boolean {
+    for (let index = this.#last; index >= this.#first; index--) {
+      const count = this.#totals[index - this.#origin] as number;
+      if (count > 0 && visit(index, count)) return true;
+    }
+    return false;
+  }
+
+  clear(): void {
+    if (this.#first <= this.#last) {
+      this.#totals.fill(0, this.#first - this.#origin, this.#last - this.#origin + 1);
+    }
+    this.#first = Number.POSITIVE_INFINITY;
+    this.#last = Number.NEGATIVE_INFINITY;
+  }
+}
+
+/** Values that differ by a factor of 10^70 at an accuracy of 0.01. */
+const TOTALS_MAX = 16_384;
+
 /** Buckets in lists: inserting into them is a copy. */
 const LIST_MAX = 64;
+/** A list of fewer than one in so many is inserted into another, one by one. */
+const FEW_OF = 8;
 /** Buckets of an array: 32 kB. */
 const SPAN_MAX = 4_096;
 const SLACK = 16;

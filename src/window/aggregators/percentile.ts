@@ -1,6 +1,6 @@
 import type { Column } from '../../core/row-batch.ts';
 import type { Aggregator } from '../aggregator.ts';
-import { BucketCounts } from './bucket-counts.ts';
+import { BucketCounts, BucketTotals } from './bucket-counts.ts';
 
 /**
  * A quantile sketch of logarithmic buckets (C. Masson, J. E. Rim, H. K. Lee, «DDSketch», 2019):
@@ -52,6 +52,7 @@ export function percentileAggregator(p: number, accuracy: number): Aggregator<ne
       into.negative.merge(from.negative);
     },
     finalize: (ir) => (ir.count === 0 ? null : quantile(ir, p, buckets)),
+    finalizeMerged: (irs) => quantileOfAll(irs, p, buckets),
     encode: (ir, out) => {
       out.varint(ir.nans);
       out.varint(ir.zeros);
@@ -84,8 +85,39 @@ export function percentileAggregator(p: number, accuracy: number): Aggregator<ne
   return aggregator as unknown as Aggregator<never>;
 }
 
+/** Empty between two calls. */
+const positives = new BucketTotals();
+const negatives = new BucketTotals();
+
+/** Undefined where the values are too far apart to be added up in one array. */
+function quantileOfAll(
+  irs: readonly SketchIr[],
+  p: number,
+  buckets: Buckets,
+): number | null | undefined {
+  let [count, zeros, fits] = [0, 0, true];
+  for (let k = 0; k < irs.length && fits; k++) {
+    const ir = irs[k] as SketchIr;
+    count += ir.count;
+    zeros += ir.zeros;
+    fits = negatives.add(ir.negative) && positives.add(ir.positive);
+  }
+  const sum = { count, zeros, negative: negatives, positive: positives };
+  const value = !fits ? undefined : count === 0 ? null : quantile(sum, p, buckets);
+  negatives.clear();
+  positives.clear();
+  return value;
+}
+
+interface Sketched {
+  readonly count: number;
+  readonly zeros: number;
+  readonly positive: Pick<BucketCounts, 'some'>;
+  readonly negative: Pick<BucketCounts, 'someFromEnd'>;
+}
+
 /** The value at rank floor(p · (count - 1)) of the sorted values, as its bucket's middle. */
-function quantile(ir: SketchIr, p: number, buckets: Buckets): number {
+function quantile(ir: Sketched, p: number, buckets: Buckets): number {
   let left = Math.floor(p * (ir.count - 1));
   let found = 0;
   const holds = (index: number, count: number): boolean => {
