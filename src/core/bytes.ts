@@ -127,7 +127,8 @@ export class ByteReader {
   }
 
   u8(): number {
-    const value = this.#buffer.readUInt8(this.#at);
+    const value = this.#buffer[this.#at];
+    if (value === undefined) throw new RangeError('the bytes end too early');
     this.#at += 1;
     return value;
   }
@@ -169,8 +170,10 @@ export class ByteReader {
   }
 
   varint(): number {
-    let value = 0;
-    let scale = 1;
+    let value = this.u8();
+    if (value < 0x80) return value;
+    value &= 0x7f;
+    let scale = 0x80;
     for (;;) {
       const byte = this.u8();
       value += (byte & 0x7f) * scale;

@@ -14,7 +14,8 @@ import {
 /** The windows of one entity as they were read; what is in several partitions is merged. */
 export class StoredWindows implements EntityWindows {
   head: Head | null = null;
-  readonly #tiles: Map<number, Tile>[] = [];
+  /** By group: blocks by number; a few, so that they are looked through. */
+  readonly #blocks: StoredBlock[][] = [];
   readonly #sessions: Sessions[] = [];
 
   addHead({ oldestUs, newestUs }: Head): void {
@@ -24,16 +25,13 @@ export class StoredWindows implements EntityWindows {
     };
   }
 
+  /** The block becomes a part of the windows, and may change with them. */
   addBlock(group: WindowGroup, block: number, tiles: TileBlock): void {
-    this.#tiles[group.index] ??= new Map();
-    const known = this.#tiles[group.index] as Map<number, Tile>;
-    for (const [place, tile] of tiles.entries()) {
-      if (tile === undefined) continue;
-      const index = block * BLOCK_TILES + place;
-      const other = known.get(index);
-      if (other === undefined) known.set(index, tile);
-      else mergeTile(group, other, tile);
-    }
+    this.#blocks[group.index] ??= [];
+    const blocks = this.#blocks[group.index] as StoredBlock[];
+    const known = blocks.find(({ first }) => first === block * BLOCK_TILES);
+    if (known === undefined) blocks.push({ first: block * BLOCK_TILES, tiles });
+    else mergeBlock(group, known.tiles, tiles);
   }
 
   addSessions(group: WindowGroup, gapUs: number, sessions: Sessions): void {
@@ -43,16 +41,38 @@ export class StoredWindows implements EntityWindows {
   }
 
   tile(group: WindowGroup, index: number): Tile | undefined {
-    return this.#tiles[group.index]?.get(index);
+    for (const { first, tiles } of this.#blocks[group.index] ?? []) {
+      if (index >= first && index < first + BLOCK_TILES) return tiles[index - first];
+    }
+    return undefined;
   }
 
   collectIrs(group: WindowGroup, range: TileRange, into: (readonly unknown[])[]): void {
-    for (const [index, { irs }] of this.#tiles[group.index] ?? []) {
-      if (index >= range.first && index <= range.last) into.push(irs);
+    for (const { first, tiles } of this.#blocks[group.index] ?? []) {
+      const end = Math.min(tiles.length, range.last + 1 - first);
+      for (let place = Math.max(0, range.first - first); place < end; place++) {
+        const tile = tiles[place];
+        if (tile !== undefined) into.push(tile.irs);
+      }
     }
   }
 
   sessions(group: WindowGroup): Sessions {
     return this.#sessions[group.index] ?? [];
+  }
+}
+
+interface StoredBlock {
+  /** The tile at place 0. */
+  readonly first: number;
+  readonly tiles: TileBlock;
+}
+
+function mergeBlock(group: WindowGroup, into: TileBlock, from: TileBlock): void {
+  for (const [place, tile] of from.entries()) {
+    if (tile === undefined) continue;
+    const known = into[place];
+    if (known === undefined) into[place] = tile;
+    else mergeTile(group, known, tile);
   }
 }
