@@ -96,9 +96,11 @@ describe.each(cases)('$fn.name over $type', ({ fn, type }) => {
           );
         }
         expect(encode(aggregator, merged)).toEqual(encode(aggregator, whole));
-        expect(outcome(() => aggregator.finalize(merged, AT_US))).toEqual(
-          outcome(() => aggregator.finalize(whole, AT_US)),
-        );
+        const value = outcome(() => aggregator.finalize(whole, AT_US));
+        expect(outcome(() => aggregator.finalize(merged, AT_US))).toEqual(value);
+        const irs = groups.map((group) => irOf(aggregator, batch, group));
+        const atOnce = aggregator.finalizeMerged?.(irs, AT_US);
+        if (atOnce !== undefined) expect(outcome(() => atOnce)).toEqual(value);
       }),
       { numRuns: 60 },
     );
