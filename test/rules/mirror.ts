@@ -222,6 +222,7 @@ export const sharedTests: readonly Shared[] = [
     covers: [
       'src/online/cached-entity.ts',
       'src/online/entity-cache.ts',
+      'src/online/stored-windows.ts',
       'src/online/window-reader.ts',
     ],
     because: 'whatever is cached or read, the values are those of the oracle',
