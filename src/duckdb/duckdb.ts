@@ -81,6 +81,8 @@ export async function openDuckdb(options: DuckdbOptions = {}): Promise<Duckdb> {
     }),
   );
   const database = new Database(instance, await guarded(instance.connect()));
+  // It goes by a file's time, which two writes within some milliseconds share, and which damage keeps.
+  await database.run('SET GLOBAL enable_external_file_cache = false');
   await database.run(`SET GLOBAL TimeZone = ${quoteLiteral('UTC')}`);
   return database;
 }

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -32,6 +32,27 @@ describe('settings', () => {
               TIMESTAMPTZ '2026-01-01 00:00:00+02'::TIMESTAMP AS utc`,
     );
     expect(row).toEqual({ zone: 'UTC', autoload: false, utc: Date.UTC(2025, 11, 31, 22) * 1000 });
+  });
+});
+
+describe('a file', () => {
+  it('is read as it is now, however shortly after it was written before', async () => {
+    const file = join(directory, 'rewritten.parquet');
+    const versions = await Promise.all(
+      ['one', 'two'].map(async (text) => {
+        const made = join(directory, `${text}.parquet`);
+        await duckdb.run(
+          `COPY (SELECT 1 AS i) TO '${made}' (FORMAT parquet, KV_METADATA {'text': '${text}'})`,
+        );
+        return { text, bytes: readFileSync(made) };
+      }),
+    );
+    const sql = `SELECT decode(value) AS text FROM parquet_kv_metadata('${file}')`;
+    for (let k = 0; k < 300; k++) {
+      const { text, bytes } = versions[k % 2]!;
+      writeFileSync(file, bytes);
+      expect(await duckdb.query(sql), `write ${k}`).toEqual([{ text }]);
+    }
   });
 });
 
