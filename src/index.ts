@@ -85,4 +85,10 @@ export type {
 export type { Materializer, PartitionStatus } from './pipeline/index.ts';
 export type { FeatureProducer, SendResult } from './producer/index.ts';
 export type { Change } from './registry/index.ts';
-export type { FeatureStatus, OnlineFeatures, OnlineRequest, Receipt } from './serving/index.ts';
+export type {
+  DegradedSource,
+  FeatureStatus,
+  OnlineFeatures,
+  OnlineRequest,
+  Receipt,
+} from './serving/index.ts';

@@ -42,11 +42,11 @@ import {
 } from '../registry/index.ts';
 import type { SegmentEntry } from '../segment/index.ts';
 import type { OnlineServing } from '../serving/index.ts';
-import type { StateStore } from '../state/index.ts';
 import { planWindows, type ReadCost, readCosts } from '../window/index.ts';
 import { applyPorts } from './apply-ports.ts';
 import { type BackfillOptions, type BackfillSummary, backfill } from './backfill.ts';
 import { DeadLetters } from './dead-letters.ts';
+import { DegradedSources } from './degraded-sources.ts';
 import { type EntityHistory, type EntityHistoryOptions, entityHistory } from './entity-history.ts';
 import { type EraseOptions, type EraseResult, erase } from './erase.ts';
 import { History } from './history.ts';
@@ -56,7 +56,8 @@ import {
   materialize,
   materializeIncremental,
 } from './materialization.ts';
-import { openServing } from './open-serving.ts';
+import { Servings } from './open-serving.ts';
+import { sourcesByTopic } from './open-task.ts';
 import { readSourceRows, type SourceRow, type SourceRowsOptions } from './read-source-rows.ts';
 import { type ReplayOptions, type ReplayResult, replay } from './replay.ts';
 import { requireEntity, requireTopicSource, requireView } from './require.ts';
@@ -107,7 +108,8 @@ export class FeatureStore implements AsyncDisposable {
   readonly #definitions: readonly Definition[];
   readonly #resources: Resources;
   #catalog: Catalog;
-  #servings = new WeakMap<StateStore, OnlineServing>();
+  readonly #degraded: DegradedSources;
+  #servings: Servings;
   #engine: Materializer | null = null;
 
   constructor(config: Config, definitions: readonly Definition[], clock: Clock) {
@@ -115,9 +117,11 @@ export class FeatureStore implements AsyncDisposable {
     this.#definitions = definitions;
     this.#catalog = buildCatalog(definitions);
     this.#resources = new Resources(config, clock);
+    this.#degraded = new DegradedSources(clock);
+    this.#servings = new Servings(this.#resources, this.#catalog, this.#degraded);
     this.getOnlineFeatures = ((request: never) =>
-      this.#resources.readState((state) =>
-        this.#servingOf(state).getOnlineFeatures(request),
+      this.#resources.readState(async (state) =>
+        (await this.#servings.of(state)).getOnlineFeatures(request),
       )) as never;
     this.getHistoricalFeatures = (async (request: never) =>
       (await this.#openReader()).getHistoricalFeatures(request)) as never;
@@ -171,12 +175,14 @@ export class FeatureStore implements AsyncDisposable {
       throw new FreshetError('INVALID_ARGUMENT', 'the engine of this feature store is running');
     }
     this.#engine = await startEngine(this.#resources, this.#catalog, options);
+    this.#degraded.watch(this.#engine, [...sourcesByTopic(this.#catalog).keys()]);
     return this.#engine;
   }
 
   async stopEngine(): Promise<void> {
     const engine = this.#engine;
     this.#engine = null;
+    this.#degraded.watch(null);
     await engine?.stop();
   }
 
@@ -289,7 +295,11 @@ export class FeatureStore implements AsyncDisposable {
    */
   async replay(options: ReplayOptions): Promise<ReplayResult> {
     this.#requireStopped('replay');
-    return replay(this.#resources, this.#catalog, options);
+    try {
+      return await replay(this.#resources, this.#catalog, options);
+    } finally {
+      this.#degraded.forgetGaps();
+    }
   }
 
   /** Compares what is served with what the segments give. */
@@ -298,8 +308,8 @@ export class FeatureStore implements AsyncDisposable {
     const nowUs = this.#resources.clock.nowMs() * US_PER_MS;
     const reader = await this.#openReader();
     const sqlRows = { duckdb, rowsOf: await this.#rowsOf() };
-    return this.#resources.readState((state) => {
-      const serving = this.#servingOf(state);
+    return this.#resources.readState(async (state) => {
+      const serving = await this.#servings.of(state);
       return verify({ state, catalog: this.#catalog, serving, reader, sqlRows, nowUs }, options);
     });
   }
@@ -395,17 +405,6 @@ export class FeatureStore implements AsyncDisposable {
     await this.close();
   }
 
-  /** One a state: it knows where rows are. */
-  #servingOf(state: StateStore): OnlineServing {
-    const known = this.#servings.get(state);
-    if (known !== undefined) return known;
-    const { clock } = this.#resources;
-    const readMany = this.#resources.readManyOf(state);
-    const serving = openServing(state, this.#catalog, clock, readMany);
-    this.#servings.set(state, serving);
-    return serving;
-  }
-
   async #openReader(): Promise<HistoricalReader> {
     return createHistoricalReader({
       duckdb: await this.#resources.duckdb(),
@@ -440,7 +439,7 @@ export class FeatureStore implements AsyncDisposable {
 
   #replaceCatalog(catalog: Catalog): void {
     this.#catalog = catalog;
-    this.#servings = new WeakMap();
+    this.#servings = new Servings(this.#resources, catalog, this.#degraded);
   }
 
   #ports(): ReturnType<typeof applyPorts> {

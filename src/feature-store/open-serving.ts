@@ -1,5 +1,4 @@
 import { readPositions } from '../checkpoint/index.ts';
-import type { Clock } from '../core/clock.ts';
 import { US_PER_MS } from '../core/time.ts';
 import {
   type Catalog,
@@ -10,32 +9,53 @@ import {
 import {
   createOnlineServing,
   type OnlineServing,
-  type OnlineServingOptions,
   type PartitionPosition,
 } from '../serving/index.ts';
 import type { StateStore } from '../state/index.ts';
+import type { DegradedSources } from './degraded-sources.ts';
+import type { Resources } from './resources.ts';
 
-/** Online reads of the catalog from the state. */
-export function openServing(
-  state: StateStore,
-  catalog: Catalog,
-  clock: Clock,
-  readMany: OnlineServingOptions['readMany'],
-): OnlineServing {
-  const fingerprints = new WeakMap<FeatureView, string>();
-  return createOnlineServing({
-    state,
-    catalog,
-    clock,
-    readMany,
-    partitionsOf: (source) => partitionsOf(state, catalog, source),
-    positionsOf: (source) => positionsOf(state, catalog, source),
-    fingerprintOf: (view) => {
-      const known = fingerprints.get(view) ?? viewFingerprint(view);
-      fingerprints.set(view, known);
-      return known;
-    },
-  });
+/** Online reads of a catalog, from whichever state a read is given: each state knows where rows are. */
+export class Servings {
+  readonly #resources: Resources;
+  readonly #catalog: Catalog;
+  readonly #degraded: DegradedSources;
+  readonly #known = new WeakMap<StateStore, OnlineServing>();
+
+  constructor(resources: Resources, catalog: Catalog, degraded: DegradedSources) {
+    this.#resources = resources;
+    this.#catalog = catalog;
+    this.#degraded = degraded;
+  }
+
+  async of(state: StateStore): Promise<OnlineServing> {
+    if (!this.#degraded.knowsGaps(state)) {
+      const sources = [...this.#catalog.views.values()].flatMap((view) => view.streamSource ?? []);
+      await this.#degraded.readGaps(state, [...new Set(sources)]);
+    }
+    const known = this.#known.get(state) ?? this.#open(state);
+    this.#known.set(state, known);
+    return known;
+  }
+
+  #open(state: StateStore): OnlineServing {
+    const catalog = this.#catalog;
+    const fingerprints = new WeakMap<FeatureView, string>();
+    return createOnlineServing({
+      state,
+      catalog,
+      clock: this.#resources.clock,
+      readMany: this.#resources.readManyOf(state),
+      partitionsOf: (source) => partitionsOf(state, catalog, source),
+      positionsOf: (source) => positionsOf(state, catalog, source),
+      fingerprintOf: (view) => {
+        const known = fingerprints.get(view) ?? viewFingerprint(view);
+        fingerprints.set(view, known);
+        return known;
+      },
+      degradedOf: (source) => this.#degraded.of(state, source),
+    });
+  }
 }
 
 /** Partitions that may hold rows of the source: as many as its rows were written with. */

@@ -10,7 +10,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { resumeOffset } from '../checkpoint/index.ts';
 import type { Clock } from '../core/clock.ts';
-import { BATCH_BYTES_MAX, BATCH_RECORDS_MAX, RETRY_MS_MAX, RETRY_MS_MIN } from '../core/limits.ts';
+import { BATCH_BYTES_MAX, BATCH_RECORDS_MAX } from '../core/limits.ts';
 import { type ErrorCode, FreshetError } from '../errors.ts';
 import {
   type Cursor,
@@ -23,6 +23,7 @@ import {
 import type { SegmentEntry } from '../segment/index.ts';
 import { channels } from '../telemetry/index.ts';
 import type { PartitionTask } from './partition-task.ts';
+import { canRetry, retryWaitMs, tellRetry } from './retry.ts';
 
 export interface MaterializerOptions {
   readonly log: Log;
@@ -94,7 +95,8 @@ export class Materializer {
   readonly #exchanges: Exchange[] = [];
   #besideIsDone = false;
   #finished: Promise<void> = Promise.resolve();
-  #pollFailures = 0;
+  #failedPolls = 0;
+  #gapsSkipped = 0;
 
   private constructor(options: MaterializerOptions) {
     this.#options = options;
@@ -118,6 +120,16 @@ export class Materializer {
   /** Settles when the engine has stopped; rejects with what stopped it. */
   get finished(): Promise<void> {
     return this.#finished;
+  }
+
+  /** Polls of the log that failed since the last that did not. */
+  get failedPolls(): number {
+    return this.#failedPolls;
+  }
+
+  /** How often this engine went on behind records that were removed. */
+  get gapsSkipped(): number {
+    return this.#gapsSkipped;
   }
 
   /** Finishes the batch at hand, publishes what is buffered, closes. Idempotent. */
@@ -250,7 +262,7 @@ export class Materializer {
         waitMs: this.#pollWaitMs(),
         signal: this.#stopping.signal,
       });
-      this.#pollFailures = 0;
+      this.#failedPolls = 0;
       return batches;
     } catch (thrown) {
       const partition = this.#partitionOf(thrown);
@@ -376,6 +388,7 @@ export class Materializer {
     const nowMs = this.#options.clock.nowMs();
     const gaps = await task.checkpoint.skipGap(marks?.start ?? 0, nowMs);
     if (gaps.length === 0) throw thrown;
+    this.#gapsSkipped++;
     await task.discard();
     await this.#reopen(reader, partition);
     const fromOffset = Math.min(...gaps.map((gap) => gap.fromOffset));
@@ -392,7 +405,7 @@ export class Materializer {
 
   async #waitForLog(thrown: unknown): Promise<void> {
     if (!canRetry(thrown)) throw thrown;
-    const waitMs = retryWaitMs(++this.#pollFailures);
+    const waitMs = retryWaitMs(++this.#failedPolls);
     tellRetry(thrown, null, waitMs);
     await sleep(waitMs, undefined, { signal: this.#stopping.signal }).catch(() => {}); // stopping
   }
@@ -478,19 +491,6 @@ async function settleAll(works: readonly Promise<void>[]): Promise<void> {
   for (const result of results) if (result.status === 'rejected') throw result.reason;
 }
 
-function canRetry(thrown: unknown): thrown is FreshetError {
-  return thrown instanceof FreshetError && thrown.retriable;
-}
-
 function hasCode(thrown: unknown, code: ErrorCode): boolean {
   return thrown instanceof FreshetError && thrown.code === code;
-}
-
-function retryWaitMs(failures: number): number {
-  return Math.min(RETRY_MS_MAX, RETRY_MS_MIN * 2 ** Math.min(failures - 1, 16));
-}
-
-function tellRetry(error: FreshetError, tp: TopicPartition | null, waitMs: number): void {
-  const where = { topic: tp?.topic ?? null, partition: tp?.partition ?? null };
-  channels.retry.publish({ ...where, code: error.code, reason: error.message, waitMs });
 }

@@ -24,6 +24,21 @@ const rowsAnswer = z.object({
   rows: z.array(z.record(z.string(), z.unknown())),
   statuses: z.array(z.record(z.string(), z.string())),
   eventTimestamps: z.array(z.record(z.string(), z.string().nullable())),
+  freshnessUs: z
+    .array(z.record(z.string(), z.int().nullable()))
+    .describe('The time of the read less the event time, microseconds.'),
+  degraded: z
+    .array(
+      z.object({
+        source: z.string(),
+        topic: z.string(),
+        partition: z.int().nullable().describe('Null: all of them.'),
+        state: z.enum(['STOPPED', 'LOG_UNAVAILABLE', 'SUSPENDED', 'GAP']),
+        reason: z.string(),
+      }),
+    )
+    .optional()
+    .describe('Sources whose values may lack rows; left out when all is well.'),
   receipts: z.record(z.string(), z.array(z.unknown())).optional(),
 });
 

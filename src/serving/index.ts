@@ -1,3 +1,4 @@
+export type { DegradedSource } from './degraded-source.ts';
 export type { EntityRow } from './entity-columns.ts';
 export {
   type AnswerColumn,

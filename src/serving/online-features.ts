@@ -1,6 +1,7 @@
 import { toJsonValue } from '../core/coerce.ts';
 import type { FieldType, FieldValue, JsonValue } from '../core/field-type.ts';
 import { formatTimestampUs } from '../core/time.ts';
+import type { DegradedSource } from './degraded-source.ts';
 
 /**
  * What is known of one value:
@@ -22,6 +23,8 @@ export interface Receipt {
   /** Everything below this offset was in the store when the row was read. */
   readonly appliedOffset: number | null;
   readonly streamTimeUs: number | null;
+  /** The time of the read less the event time of the row, microseconds; null where there is no row. */
+  readonly freshnessUs: number | null;
   /** The time that the values speak of: that of the read, or the edge of a window's tile before it. */
   readonly effectiveAtUs: number;
 }
@@ -50,6 +53,13 @@ export interface OnlineColumns {
   readonly eventTimestamps: ByName<readonly (number | null)[]>;
 }
 
+/** What is known of an answer as a whole. */
+interface AnswerNotes<Receipts> {
+  readonly receipts: Receipts | null;
+  readonly readAtUs: number;
+  readonly degraded: readonly DegradedSource[];
+}
+
 /** The answer to one online request, in the order of its entity rows. */
 export class OnlineFeatures<Row, Name extends string = string> {
   readonly #count: number;
@@ -58,17 +68,23 @@ export class OnlineFeatures<Row, Name extends string = string> {
   #rows: readonly Row[] | null = null;
   /** By alias of the views read, a receipt for each entity row; null unless asked for. */
   readonly receipts: ByName<readonly Receipt[]> | null;
+  /** The time of the read, microseconds: that of the request, or the clock's. */
+  readonly readAtUs: number;
+  /** Sources whose values may lack rows, as far as this process knows; empty when all is well. */
+  readonly degraded: readonly DegradedSource[];
 
   constructor(
     count: number,
     keys: readonly AnswerColumn[],
     features: readonly FeatureColumn[],
-    receipts: ByName<readonly Receipt[]> | null,
+    { receipts, readAtUs, degraded }: AnswerNotes<ByName<readonly Receipt[]>>,
   ) {
     this.#count = count;
     this.#keys = keys;
     this.#features = features;
     this.receipts = receipts;
+    this.readAtUs = readAtUs;
+    this.degraded = degraded;
   }
 
   /** The join keys, with their types. */
@@ -97,6 +113,14 @@ export class OnlineFeatures<Row, Name extends string = string> {
     return this.#objects(this.#features, (column) => column.eventTimesUs);
   }
 
+  /**
+   * The time of the read less the event time of each feature of each entity row, microseconds; null
+   * where there is no row. Of a feature of an on-demand view: by the newest row it was computed from.
+   */
+  get freshnessUs(): readonly Readonly<Record<Name, number | null>>[] {
+    return this.#objects(this.#features, ({ eventTimesUs }) => this.#ages(eventTimesUs));
+  }
+
   toColumns(): OnlineColumns {
     return {
       values: byName([...this.#keys, ...this.#features], ({ values }) => values),
@@ -105,7 +129,7 @@ export class OnlineFeatures<Row, Name extends string = string> {
     };
   }
 
-  /** For JSON: rows, statuses and event times (ISO 8601) by name. */
+  /** For JSON: rows, statuses, event times (ISO 8601) and freshness by name; `degraded` where it is. */
   toJSON(): Record<string, unknown> {
     const columns = [...this.#keys, ...this.#features];
     const json = columns.map(({ name, type, values }) => ({
@@ -120,8 +144,14 @@ export class OnlineFeatures<Row, Name extends string = string> {
       rows: this.#objects(json, ({ values }) => values),
       statuses: this.statuses,
       eventTimestamps: this.#objects(times, ({ values }) => values),
+      freshnessUs: this.freshnessUs,
+      ...(this.degraded.length > 0 && { degraded: this.degraded }),
       ...(this.receipts !== null && { receipts: this.receipts }),
     };
+  }
+
+  #ages(eventTimesUs: readonly (number | null)[]): (number | null)[] {
+    return eventTimesUs.map((us) => (us === null ? null : this.readAtUs - us));
   }
 
   #objects<C extends { readonly name: string }, T>(

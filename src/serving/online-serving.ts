@@ -16,6 +16,7 @@ import type {
 import type { OnlineReaderOptions } from '../online/index.ts';
 import type { StateStore } from '../state/index.ts';
 import { type FeatureRequest, planFeatures } from '../transform/index.ts';
+import type { DegradedSource } from './degraded-source.ts';
 import type { EntityRow } from './entity-columns.ts';
 import type { OnlineFeatures } from './online-features.ts';
 import { PreparedRead } from './prepared-read.ts';
@@ -33,6 +34,8 @@ export interface OnlineServingOptions {
     source: TopicSource,
   ) => readonly PartitionPosition[] | Promise<readonly PartitionPosition[]>;
   readonly fingerprintOf: (view: FeatureView) => string;
+  /** What is wrong with a source, if anything is. */
+  readonly degradedOf: (source: TopicSource) => readonly DegradedSource[];
 }
 
 export interface PartitionPosition {

@@ -20,6 +20,7 @@ import {
   type TransformResults,
   type TransformRunner,
 } from '../transform/index.ts';
+import type { DegradedSource } from './degraded-source.ts';
 import { type EntityColumns, type EntityRow, entityColumnReader } from './entity-columns.ts';
 import {
   type AnswerColumn,
@@ -48,6 +49,7 @@ export class PreparedRead {
   readonly #plan: FeaturePlan;
   readonly #entityColumns: (rows: readonly EntityRow[]) => EntityColumns;
   readonly #reader: OnlineReader;
+  readonly #sources: readonly TopicSource[];
   /** By read: the entity row's column of each join key, in the reader's order. */
   readonly #keyColumns: readonly (readonly string[])[];
   readonly #transforms: TransformRunner;
@@ -59,6 +61,7 @@ export class PreparedRead {
     this.#plan = plan;
     this.#entityColumns = entityColumnReader(plan);
     this.#reader = new OnlineReader(options, plan.reads);
+    this.#sources = [...new Set(plan.reads.flatMap(({ view }) => view.streamSource ?? []))];
     this.#keyColumns = this.#reader.keyNames.map((names, r) => columnsOf(plan.reads[r]!, names));
     this.#transforms = createTransformRunner(plan);
   }
@@ -87,8 +90,9 @@ export class PreparedRead {
         values: entities.keys.get(column) as readonly FieldValue[],
       }),
     );
-    const receipts = positions === null ? null : this.#receipts(rows, positions);
-    return new OnlineFeatures(entities.count, keys, answer, receipts);
+    const receipts = positions === null ? null : this.#receipts(rows, positions, atUs);
+    const notes = { receipts, readAtUs: atUs, degraded: this.#degraded() };
+    return new OnlineFeatures(entities.count, keys, answer, notes);
   }
 
   #entityKeys({ count, keys }: EntityColumns): (readonly FieldValue[])[][] {
@@ -134,18 +138,28 @@ export class PreparedRead {
   }
 
   async #positions(): Promise<Positions> {
-    const sources = new Set(this.#plan.reads.map(({ view }) => view.streamSource));
     const found = new Map<TopicSource, readonly PartitionPosition[]>();
-    for (const source of sources) {
-      if (source !== null) found.set(source, await this.#options.positionsOf(source));
-    }
+    for (const source of this.#sources) found.set(source, await this.#options.positionsOf(source));
     return found;
   }
 
-  #receipts(rows: readonly RowColumns[], positions: Positions): Record<string, Receipt[]> {
+  #degraded(): readonly DegradedSource[] {
+    let all: readonly DegradedSource[] = ALL_WELL;
+    for (const source of this.#sources) {
+      const found = this.#options.degradedOf(source);
+      if (found.length > 0) all = [...all, ...found];
+    }
+    return all;
+  }
+
+  #receipts(
+    rows: readonly RowColumns[],
+    positions: Positions,
+    atUs: number,
+  ): Record<string, Receipt[]> {
     const receipts: Record<string, Receipt[]> = {};
     this.#plan.reads.forEach(({ view, alias }, r) => {
-      const { partitions, effectiveAtUs } = rows[r] as RowColumns;
+      const { partitions, effectiveAtUs, eventTimesUs } = rows[r] as RowColumns;
       const fingerprint = this.#options.fingerprintOf(view);
       receipts[alias] = Array.from(partitions, (partition, i): Receipt => {
         const source = partition === BATCH_ROW ? null : view.streamSource;
@@ -157,12 +171,20 @@ export class PreparedRead {
           partition: partition >= 0 ? partition : null,
           appliedOffset: position?.applied ?? null,
           streamTimeUs: position?.streamTimeUs ?? null,
+          freshnessUs: freshnessOf(eventTimesUs[i] as number, atUs),
           effectiveAtUs: effectiveAtUs[i] as number,
         };
       });
     });
     return receipts;
   }
+}
+
+const ALL_WELL: readonly DegradedSource[] = [];
+
+/** NaN is the time of no row. */
+function freshnessOf(eventTimeUs: number, atUs: number): number | null {
+  return Number.isNaN(eventTimeUs) ? null : atUs - eventTimeUs;
 }
 
 function featureAt(

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { OnlineFeatures } from '../../src/serving/index.ts';
+import { type DegradedSource, OnlineFeatures } from '../../src/serving/index.ts';
 
 const answer = new OnlineFeatures<{ id: bigint; seen: number | null }, 'seen'>(
   2,
@@ -13,7 +13,7 @@ const answer = new OnlineFeatures<{ id: bigint; seen: number | null }, 'seen'>(
       eventTimesUs: [1_000_001, null],
     },
   ],
-  null,
+  { receipts: null, readAtUs: 1_500_001, degraded: [] },
 );
 
 describe('OnlineFeatures', () => {
@@ -25,6 +25,7 @@ describe('OnlineFeatures', () => {
     expect(answer.rows).toBe(answer.rows);
     expect(answer.statuses).toEqual([{ seen: 'PRESENT' }, { seen: 'NOT_FOUND' }]);
     expect(answer.eventTimestamps).toEqual([{ seen: 1_000_001 }, { seen: null }]);
+    expect(answer.freshnessUs).toEqual([{ seen: 500_000 }, { seen: null }]);
   });
 
   it('has columns with the join keys first', () => {
@@ -40,6 +41,16 @@ describe('OnlineFeatures', () => {
       ],
       statuses: [{ seen: 'PRESENT' }, { seen: 'NOT_FOUND' }],
       eventTimestamps: [{ seen: '1970-01-01T00:00:01.000001Z' }, { seen: null }],
+      freshnessUs: [{ seen: 500_000 }, { seen: null }],
     });
+  });
+
+  it('names the sources that are degraded, in JSON, too', () => {
+    const degraded: DegradedSource[] = [
+      { source: 's', topic: 't', partition: 1, state: 'SUSPENDED', reason: 'it failed' },
+    ];
+    const worse = new OnlineFeatures(0, [], [], { receipts: null, readAtUs: 0, degraded });
+    expect(worse.degraded).toEqual(degraded);
+    expect(JSON.parse(JSON.stringify(worse))).toMatchObject({ degraded });
   });
 });

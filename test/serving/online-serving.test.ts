@@ -110,6 +110,7 @@ describe('getOnlineFeatures', () => {
       partitionsOf: () => 1,
       positionsOf: () => [],
       fingerprintOf: (view) => `fingerprint of ${view.name}`,
+      degradedOf: () => [],
     });
   });
 
@@ -309,6 +310,7 @@ describe('getOnlineFeatures', () => {
           partition: null,
           appliedOffset: null,
           streamTimeUs: null,
+          freshnessUs: 0,
           effectiveAtUs: Date.parse('2025-01-15T12:00:00Z') * 1_000,
         },
       ],

@@ -34,6 +34,7 @@ async function openReceipts() {
       return Array.from({ length: PARTITIONS }, (_, p) => ({ applied: 10 + p, streamTimeUs: p }));
     },
     fingerprintOf: () => 'f1',
+    degradedOf: () => [],
   };
   const prepared = new PreparedRead(options, planFeatures(catalog, { features: ['stats:delay'] }));
   const write = async (source: string, partition: number, at: number): Promise<void> => {
@@ -70,6 +71,7 @@ describe('the receipt of a streamed row', () => {
     partition: home,
     appliedOffset: 10 + home,
     streamTimeUs: home,
+    freshnessUs: -1,
     effectiveAtUs: 0,
   };
 
@@ -78,7 +80,11 @@ describe('the receipt of a streamed row', () => {
     await write('flights', home, 1);
     expect(await receipt()).toEqual(atHome);
     const bos = partitionForKey(Buffer.from('BOS'), PARTITIONS);
-    expect(await receipt('BOS')).toMatchObject({ partition: bos, appliedOffset: 10 + bos });
+    expect(await receipt('BOS')).toMatchObject({
+      partition: bos,
+      appliedOffset: 10 + bos,
+      freshnessUs: null,
+    });
   });
 
   it('takes the positions before the rows, so that it never promises too much', async () => {

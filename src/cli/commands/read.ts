@@ -103,8 +103,13 @@ async function get(
       includeReceipt: receipt,
     }),
   );
-  output.result(receipt ? { ...answer.toJSON(), receipts: answer.receipts } : answer.toJSON(), () =>
-    entityRows.map((_, i) => rowText(answer, i, output.style)).join('\n'),
+  output.result(answer.toJSON(), () =>
+    [
+      ...entityRows.map((_, i) => rowText(answer, i, output.style)),
+      ...answer.degraded.map(({ topic, reason }) =>
+        output.style.yellow(`${topic} is degraded: ${reason}`),
+      ),
+    ].join('\n'),
   );
 }
 
@@ -126,13 +131,17 @@ function rowText(answer: OnlineFeatures<unknown>, i: number, style: Style): stri
 }
 
 function receiptText(alias: string, receipt: Receipt): string {
-  const { view, topic, partition, appliedOffset, streamTimeUs, effectiveAtUs } = receipt;
+  const { view, topic, partition, appliedOffset, streamTimeUs, freshnessUs, effectiveAtUs } =
+    receipt;
   const place =
     topic === null ? 'no topic' : partition === null ? topic : `${topic} partition ${partition}`;
   return [
     `receipt of ${alias}: ${alias === view ? '' : `view ${view}, `}${place}`,
     ...(appliedOffset === null ? [] : [`applied below offset ${appliedOffset}`]),
     ...(streamTimeUs === null ? [] : [`stream time ${formatTimestampUs(streamTimeUs)}`]),
+    ...(freshnessUs === null
+      ? []
+      : [`${Math.round(freshnessUs / 1_000_000).toLocaleString('en-US')} s old`]),
     `as of ${formatTimestampUs(effectiveAtUs)}`,
     `definition ${receipt.fingerprint}`,
   ].join(', ');
