@@ -92,3 +92,4 @@ export type {
   OnlineRequest,
   Receipt,
 } from './serving/index.ts';
+export { startTracing, type Tracing, type TracingOptions } from './tracing/index.ts';

@@ -41,6 +41,7 @@ const BANS: readonly Ban[] = [
       'src/feature-store/maintain-history.ts', // waits until it looks again
       'src/feature-store/replay.ts', // reports progress
       'src/cli/commands/engine.ts', // reports progress
+      'src/tracing/span-export.ts', // gives a collector up that is away
       'connectors/kafka/', // heartbeats, and waits between attempts
       'connectors/kafka-dev/child-service.ts', // asks a service whether it is ready
       CONSOLE, // asks again and again while it is looked at

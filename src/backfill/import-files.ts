@@ -9,6 +9,7 @@ import { mkdir, rm, stat } from 'node:fs/promises';
 import { isAbsolute, join, resolve } from 'node:path';
 import { quoteLiteral } from '../duckdb/index.ts';
 import { FreshetError } from '../errors.ts';
+import { inSpan } from '../telemetry/index.ts';
 import {
   type ForeignFile,
   type ForeignFileOptions,
@@ -207,6 +208,19 @@ class Import {
   }
 
   async #importPart(rows: PartRows, name: string, path: string, recipe: string): Promise<void> {
+    await inSpan(
+      () => ({ name: 'backfill.part', attributes: { source: rows.source.name, part: name } }),
+      () => this.#writePart(rows, name, path, recipe),
+      ({ rowsLoaded, rowsBad, rowsLeft }) => ({ rowsLoaded, rowsBad, rowsLeft }),
+    );
+  }
+
+  async #writePart(
+    rows: PartRows,
+    name: string,
+    path: string,
+    recipe: string,
+  ): Promise<Omit<PartNote, 'recipe' | 'file'>> {
     const { dryRun = false, badFolder } = this.#options;
     const counts = await measurePart(rows);
     this.#add(counts);
@@ -217,6 +231,7 @@ class Import {
       this.#requireFewBad();
     } else if (!dryRun) await rm(join(badFolder, badName), { force: true });
     if (!dryRun) await writePart(rows, path, { recipe, file: rows.file.path, ...counts });
+    return counts;
   }
 
   #add({ rowsLoaded, rowsBad, rowsLeft, minUs, maxUs }: Omit<PartNote, 'recipe' | 'file'>): void {

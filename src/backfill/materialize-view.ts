@@ -17,6 +17,7 @@ import { KvBatch } from '../kv/index.ts';
 import { claimView } from '../online/index.ts';
 import { type ParquetRelation, parquetRelation } from '../segment/index.ts';
 import { deletePartitionOfView, type StateStore } from '../state/index.ts';
+import { inSpan } from '../telemetry/index.ts';
 import {
   type BackfillPlace,
   type BackfillRecord,
@@ -245,6 +246,23 @@ class BackfillRun {
     range: MaterializationInterval,
     done: (record: BackfillRecord) => BackfillRecord,
     adding?: BackfillRecord['adding'],
+  ): Promise<void> {
+    const [readBefore, writtenBefore] = [this.#rowsRead, this.#rowsWritten];
+    await inSpan(
+      () => ({ name: 'backfill.slice', attributes: { view: this.#options.view.name, ...range } }),
+      () => this.#loadRows(relation, range, done, adding),
+      () => ({
+        rows: this.#rowsRead - readBefore,
+        rowsWritten: this.#rowsWritten - writtenBefore,
+      }),
+    );
+  }
+
+  async #loadRows(
+    relation: ParquetRelation,
+    range: MaterializationInterval,
+    done: (record: BackfillRecord) => BackfillRecord,
+    adding: BackfillRecord['adding'],
   ): Promise<void> {
     const { state, duckdb, view, source, writeRowsMax = WRITE_ROWS } = this.#options;
     const { sourceId } = this.#place;

@@ -2,7 +2,9 @@ import { resolve } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
 import { loadConfig, loadRepository } from '../config/index.ts';
 import { type FeatureStore, openFeatureStore } from '../feature-store/index.ts';
+import { startTracing } from '../tracing/index.ts';
 import type { Output } from './output.ts';
+import { packageVersion } from './package-version.ts';
 
 /** What every command works with. */
 export interface Context {
@@ -54,10 +56,12 @@ async function withStore<T>(
   await loadConfig(repoDir); // first: where there is no repository, that is the fault
   const definitions = await loadRepository(repoDir);
   const store = await openFeatureStore({ directory: repoDir, definitions });
+  const { tracing: config } = store.config;
+  const tracing = config && (await startTracing(config, { version: packageVersion() }));
   try {
     return await task(store);
   } finally {
-    await store.close();
+    await store.close().finally(() => tracing?.close());
   }
 }
 

@@ -31,6 +31,7 @@ export function logEngine(
     on(channels.maintenanceFailed, (event) => log.error(event, 'history was not maintained')),
     on(channels.swept, (event) => log.info(event, 'files of an interrupted cut removed')),
     on(channels.gap, (event) => log.warn(event, 'records were removed before they were read')),
+    on(channels.tracingFailed, (event) => log.warn(event, 'traces are not delivered')),
     on(channels.retry, (event) => log.warn(event, 'trying again')),
   ];
   return () => {

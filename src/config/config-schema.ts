@@ -122,6 +122,33 @@ const server = z.strictObject({
     .describe('HTTPS'),
 });
 
+const tracing = z.strictObject({
+  endpoint: z
+    .url({ protocol: /^https?$/, error: 'must be an http or https URL' })
+    .optional()
+    .describe(
+      'traces of OTLP over HTTP, such as `http://127.0.0.1:4318/v1/traces`; default: OTEL_EXPORTER_OTLP_TRACES_ENDPOINT, or OTEL_EXPORTER_OTLP_ENDPOINT and `/v1/traces`; without any, nothing is traced',
+    ),
+  serviceName: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('default: OTEL_SERVICE_NAME, otherwise the project'),
+  sampleRatio: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(1)
+    .describe('share of the traces that begin here, from 0 to 1; what a caller decided is kept'),
+  headers: z
+    .record(
+      z.string().regex(/^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/, 'must be the name of a header'),
+      z.string(),
+    )
+    .default({})
+    .describe('sent with every delivery, such as a key: let a variable stand for it'),
+});
+
 export const PROJECT_NAME = /^[A-Za-z][A-Za-z0-9_-]{0,63}$/;
 
 /** Every key of `freshet.yaml`, with its default. Only `project` has none. */
@@ -182,6 +209,7 @@ export const CONFIG_SCHEMA = z.strictObject({
     })
     .prefault({}),
   server: server.prefault({}),
+  tracing: tracing.prefault({}),
 });
 
 export type ConfigValues = z.output<typeof CONFIG_SCHEMA>;

@@ -4,6 +4,7 @@ import type { z } from 'zod';
 import { FreshetError } from '../errors.ts';
 import type { CONFIG_SCHEMA } from './config-schema.ts';
 import { parseConfig } from './parse-config.ts';
+import { resolveTracing } from './resolve-tracing.ts';
 
 /** File name of the configuration in a feature repository. */
 const CONFIG_FILE = 'freshet.yaml';
@@ -20,6 +21,8 @@ export interface Config {
   readonly offlineStore: OfflineStoreConfig;
   readonly engine: EngineConfig;
   readonly server: ServerConfig;
+  /** Null: nothing is traced. */
+  readonly tracing: TracingConfig | null;
 }
 
 /** A log in a folder of this machine, for one process. */
@@ -143,6 +146,17 @@ export interface ApiKeyConfig {
   readonly requestsPerMinuteMax: number | null;
 }
 
+/** Where spans of what the process does go. */
+export interface TracingConfig {
+  /** OTLP over HTTP, with the path. */
+  readonly endpoint: string;
+  readonly serviceName: string;
+  /** Share of the traces that begin here; a caller's decision is kept. */
+  readonly sampleRatio: number;
+  /** With every delivery. */
+  readonly headers: Readonly<Record<string, string>>;
+}
+
 /** Variables that `${NAME}` in the configuration stands for. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -177,7 +191,7 @@ export async function loadConfig(
     environment,
     overrides: text === null ? named : overrides,
   });
-  const { project, registry, log, onlineStore, offlineStore, engine, server } = values;
+  const { project, registry, log, onlineStore, offlineStore, engine, server, tracing } = values;
   const absolute = (path: string): string => (isAbsolute(path) ? path : join(folder, path));
   return deepFreeze<Config>({
     project,
@@ -201,6 +215,7 @@ export async function loadConfig(
         keyPath: absolute(server.tls.keyPath),
       },
     },
+    tracing: resolveTracing(tracing, project, environment),
   });
 }
 

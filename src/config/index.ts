@@ -12,6 +12,7 @@ export {
   type RetentionConfig,
   type SchemaRegistryConfig,
   type ServerConfig,
+  type TracingConfig,
 } from './config.ts';
 export { type InitRepositoryOptions, initRepository } from './init-repository.ts';
 export { type LoadRepositoryOptions, loadRepository } from './load-repository.ts';

@@ -3,6 +3,7 @@ import type { Clock } from '../core/clock.ts';
 import { type Catalog, definitionRecord, viewFingerprint } from '../definition/index.ts';
 import { type Duckdb, type DuckdbConnection, quoteIdentifier } from '../duckdb/index.ts';
 import { FreshetError } from '../errors.ts';
+import { inSpan, type SpanAttributes } from '../telemetry/index.ts';
 import { type FeaturePlan, planFeatures } from '../transform/index.ts';
 import type { LabelTable } from './entity-rows.ts';
 import { explainPlan } from './explain.ts';
@@ -159,7 +160,10 @@ class Job implements HistoricalJob {
       throw new FreshetError('STORE_CLOSED', 'these historical features are closed');
     }
     // The answer is in tables then: no file is looked at any more.
-    this.#joined ??= this.#join().then((sql) => {
+    this.#joined ??= inSpan(
+      () => ({ name: 'join', attributes: this.#facts() }),
+      () => this.#join(),
+    ).then((sql) => {
       this.#endRead();
       return sql;
     });
@@ -206,6 +210,15 @@ class Job implements HistoricalJob {
     const columns = this.columns.map(({ sql, name }) => `${sql} AS ${quoteIdentifier(name)}`);
     const from = [labels.table, ...this.#resultTables()].join(' POSITIONAL JOIN ');
     return `SELECT ${columns.join(', ')} FROM ${from}`;
+  }
+
+  #facts(): SpanAttributes {
+    const { labels, reads, plan } = this.#prepared;
+    return {
+      views: reads.map(({ read }) => read.view.name),
+      strategies: plan.reads.map(({ strategy }) => strategy),
+      labels: labels.rowCount,
+    };
   }
 
   #resultTables(): string[] {

@@ -26,7 +26,9 @@ import {
   type WindowResult,
 } from '../online/index.ts';
 import type { SegmentEntry, SegmentWriter } from '../segment/index.ts';
+import { inSpan, type SpanAttributes } from '../telemetry/index.ts';
 import { StreamClock } from '../window/index.ts';
+import { causesOf } from './causes-of.ts';
 import { deadLetter } from './dead-letter.ts';
 
 export interface PartitionTaskOptions {
@@ -106,7 +108,14 @@ export class PartitionTask {
    * @throws FreshetError OFFSET_GAP when retention removed records that were not read; the task is
    * as it was
    */
-  async process(batch: LogBatch): Promise<SegmentEntry[]> {
+  process(batch: LogBatch): Promise<SegmentEntry[]> {
+    return inSpan(
+      () => ({ name: 'batch', attributes: factsOf(batch), links: causesOf(batch) }),
+      () => this.#process(batch),
+    );
+  }
+
+  async #process(batch: LogBatch): Promise<SegmentEntry[]> {
     requireContiguous(batch, this.#expectedOffset); // 1
     return this.#change(async () => {
       const { rows, rejects } = await this.#options.decoder.decode(batch);
@@ -166,12 +175,17 @@ export class PartitionTask {
     const results: OutboxRecord[] = [];
     const counters = await this.#applyRows(batch, rows, rejects, state, results); // 2
     await this.#appendRows(rows, batch.nextOffset, published); // 3
-    await checkpoint.commitBatch(state, {
+    const update = {
       applied: batch.nextOffset,
       appliedMaxEventTimeUs: this.#appliedClock.maxEventTimeUs,
       outbox: [...this.#deadLetters(batch, rejects), ...results],
       counters,
-    }); // 4
+    };
+    await inSpan(
+      () => ({ name: 'commit', attributes: { ...this.#place, applied: update.applied } }),
+      () => checkpoint.commitBatch(state, update),
+      () => ({ rejected: rejects.length, outbox: update.outbox.length }),
+    ); // 4
     await checkpoint.dispatchOutbox(log); // 5
   }
 
@@ -239,13 +253,28 @@ export class PartitionTask {
     if (!this.#canSeal()) return;
     const { checkpoint, writer } = this.#options;
     const maxEventTimeUs = this.#sealedClock.maxEventTimeUs;
-    published.push(await checkpoint.seal(writer, this.#bufferedEnd, maxEventTimeUs));
+    const entry = await inSpan(
+      () => ({ name: 'seal', attributes: this.#place }),
+      () => checkpoint.seal(writer, this.#bufferedEnd, maxEventTimeUs),
+      ({ startOffset, endOffset, rowCount, bytes }) => ({
+        startOffset,
+        endOffset,
+        rows: rowCount,
+        bytes,
+      }),
+    );
+    published.push(entry);
   }
 
   /** A cut that a stop interrupted keeps its end: it waits until its rows have been read again. */
   #canSeal(): boolean {
     const { intent } = this.checkpoint.positions;
     return this.#hasBuffered() && (intent === null || intent === this.#bufferedEnd);
+  }
+
+  get #place(): { readonly topic: string; readonly partition: number } {
+    const { topic, partition } = this.checkpoint.source;
+    return { topic, partition };
   }
 
   #hasBuffered(): boolean {
@@ -263,6 +292,11 @@ export class PartitionTask {
     if (this.#lateByUs.length < count) this.#lateByUs = new Float64Array(count);
     return this.#lateByUs;
   }
+}
+
+function factsOf({ topic, partition, count, offsets, nextOffset }: LogBatch): SpanAttributes {
+  const startOffset = count > 0 ? (offsets[0] as number) : nextOffset;
+  return { topic, partition, records: count, startOffset, nextOffset };
 }
 
 function requireContiguous(batch: LogBatch, expectedOffset: number): void {

@@ -10,6 +10,7 @@ import { type Clock, systemClock } from '../core/clock.ts';
 import { didYouMean } from '../core/nearest.ts';
 import { FreshetError } from '../errors.ts';
 import type { FeatureStore } from '../feature-store/index.ts';
+import { runInSpan } from '../telemetry/index.ts';
 import { Access, type Caller } from './access.ts';
 import { addConsolePages } from './console-pages.ts';
 import { feastRoutes } from './feast-routes.ts';
@@ -19,6 +20,7 @@ import { Metrics } from './metrics.ts';
 import { openApiDocument } from './openapi.ts';
 import { operateRoutes } from './operate-routes.ts';
 import { readRoutes } from './read-routes.ts';
+import { addRequestSpans } from './request-spans.ts';
 import type { Route, Scope } from './route.ts';
 import { createQueue, type ServerPorts, timedRead } from './server-ports.ts';
 import { watchRoutes } from './watch-routes.ts';
@@ -85,6 +87,7 @@ export async function createFeatureServer(options: FeatureServerOptions): Promis
     forceCloseConnections: 'idle',
     ...(await tlsOptions(config)),
   } as object) as FastifyInstance;
+  addRequestSpans(app); // first: refused requests have spans, too
   await addRules(app, config, access, options.log);
   endConnectionsOnClose(app);
   app.addHook('onResponse', async ({ method, routeOptions: { url } }, reply) => {
@@ -183,7 +186,7 @@ function addRoute(app: FastifyInstance, route: Route, { requestMsMax }: ServerCo
     config: { scope },
     ...(!isLong && { handlerTimeout: requestMsMax }),
     handler: async (request, reply) => {
-      const answer = await route.answer(request, reply);
+      const answer = await runInSpan(request.span, () => route.answer(request, reply));
       return produces === undefined ? sendJson(reply, answer) : reply.type(produces).send(answer);
     },
   });

@@ -15,6 +15,7 @@ import type {
 } from '../definition/index.ts';
 import type { OnlineReaderOptions } from '../online/index.ts';
 import type { StateStore } from '../state/index.ts';
+import { inSpan, type SpanAttributes } from '../telemetry/index.ts';
 import { type FeatureRequest, planFeatures } from '../transform/index.ts';
 import type { DegradedSource } from './degraded-source.ts';
 import type { EntityRow } from './entity-columns.ts';
@@ -112,7 +113,12 @@ class PreparedServing {
     const { asOf, includeReceipt = false } = request;
     const isAsOf = asOf !== undefined;
     const atUs = isAsOf ? toTimestampUs(asOf) : this.#options.clock.nowMs() * US_PER_MS;
-    return this.#prepare(request).read(request.entityRows, { atUs, isAsOf, includeReceipt });
+    const prepared = this.#prepare(request);
+    const { entityRows } = request;
+    return inSpan(
+      () => ({ name: 'read', attributes: { ...factsOf(request, prepared), isAsOf } }),
+      () => prepared.read(entityRows, { atUs, isAsOf, includeReceipt }),
+    );
   }
 
   #prepare(request: UntypedOnlineRequest): PreparedRead {
@@ -146,4 +152,12 @@ class PreparedServing {
     }
     return `#${id}`;
   }
+}
+
+function factsOf(
+  { service, entityRows }: UntypedOnlineRequest,
+  { views }: PreparedRead,
+): SpanAttributes {
+  const name = typeof service === 'object' ? service.name : (service ?? null);
+  return { service: name, views, entityRows: entityRows.length };
 }

@@ -95,6 +95,11 @@ export class PreparedRead {
     return new OnlineFeatures(entities.count, keys, answer, notes);
   }
 
+  /** Names of the views that are read, one a use. */
+  get views(): string[] {
+    return this.#plan.reads.map(({ view }) => view.name);
+  }
+
   #entityKeys({ count, keys }: EntityColumns): (readonly FieldValue[])[][] {
     return this.#keyColumns.map((names) => {
       const columns = names.map((name) => keys.get(name) as readonly FieldValue[]);

@@ -76,6 +76,13 @@ export interface MaintenanceFailure {
   readonly reason: string;
 }
 
+/** Spans are lost: told once, and again only when some were delivered in between. */
+export interface TracingFailure {
+  /** Scheme, host and port of the collector. */
+  readonly collector: string;
+  readonly reason: string;
+}
+
 export const channels = {
   batch: channel('freshet:batch') as Channel<unknown, BatchEvent>,
   segment: channel('freshet:segment') as Channel<unknown, SegmentEvent>,
@@ -87,5 +94,6 @@ export const channels = {
   compacted: channel('freshet:compacted') as Channel<unknown, RewriteEvent>,
   dropped: channel('freshet:dropped') as Channel<unknown, DropEvent>,
   maintenanceFailed: channel('freshet:maintenance-failed') as Channel<unknown, MaintenanceFailure>,
+  tracingFailed: channel('freshet:tracing-failed') as Channel<unknown, TracingFailure>,
   gap: channel('freshet:gap') as Channel<unknown, GapEvent>,
 };

@@ -26,6 +26,12 @@ describe("the engine's log", () => {
     expect(gap).toMatchObject({ level: 40, fromOffset: 1, toOffset: 5 });
   });
 
+  it('warns when traces are not delivered', () => {
+    const failure = { collector: 'http://127.0.0.1:4318', reason: 'Unauthorized' };
+    const text = logged('json', () => channels.tracingFailed.publish(failure));
+    expect(JSON.parse(text)).toMatchObject({ ...failure, level: 40 });
+  });
+
   it('ends when it is told to', () => {
     const text = logged('text', (stop) => {
       stop();

@@ -75,6 +75,7 @@ describe('loadConfig', () => {
         corsOrigins: [],
         tls: null,
       },
+      tracing: null,
     });
     expect(Object.isFrozen(config.engine)).toBe(true);
   });
