@@ -31,7 +31,7 @@ export interface Windowing {
   readonly emit: Emission | null;
 }
 
-/** Where the results of tumbling and hopping windows go, as JSON. */
+/** Where the results of tumbling, hopping and session windows go, as JSON. */
 export interface Emission {
   readonly topic: string;
   /** `final`: each window once, when it is closed; `updates`: after each micro-batch, too. */

@@ -39,12 +39,19 @@ export function viewFingerprint(view: Definition & { kind: 'featureView' }): str
 
 /**
  * Names what is stored of a view: while it is the same, stored state can be read and added to. A new
- * feature or another aggregation makes it another.
+ * feature or another aggregation makes it another; so does sending sessions, for which there are
+ * timers.
  */
 export function stateFingerprint(view: FeatureView): string {
   const { joinKeys, schema, graceUs, windowing } = view;
   if (windowing === null) return hash({ joinKeys: { ...joinKeys }, schema: { ...schema } });
-  return hash({ joinKeys: { ...joinKeys }, graceUs, windowing: windowingSpec(windowing) });
+  const sessions = windowing.aggregations.some(({ window }) => window.kind === 'session');
+  return hash({
+    joinKeys: { ...joinKeys },
+    graceUs,
+    windowing: windowingSpec(windowing),
+    ...(windowing.emit !== null && sessions && { timers: true }),
+  });
 }
 
 type Spec = Record<string, JsonValue>;

@@ -44,7 +44,7 @@ export interface WindowedFeatureViewSpec<
     };
   };
   readonly aggregations: A;
-  /** Sends the results of tumbling and hopping windows to a topic. Default: none. */
+  /** Sends the results of tumbling, hopping and session windows to a topic. Default: none. */
   readonly emit?: Emission;
   /** Age of the newest row at which values stop being served. Default: never. */
   readonly ttl?: Duration | null;
@@ -114,10 +114,14 @@ function requireEmission(
   if (mode !== 'final' && mode !== 'updates') {
     throw invalid(view, `emit.mode is "${String(mode)}"; it must be "final" or "updates"`);
   }
-  const isClosed = aggregations.some(({ window }) => 'offsetUs' in window);
-  if (!isClosed) throw invalid(view, 'emit needs a tumbling or hopping window: no other is closed');
+  if (!aggregations.some(({ window }) => CLOSED.has(window.kind))) {
+    throw invalid(view, 'emit needs a tumbling, hopping or session window: no other is closed');
+  }
   return Object.freeze({ topic, mode });
 }
+
+/** Windows that no row changes any more at some time. */
+const CLOSED: ReadonlySet<string> = new Set(['tumbling', 'hopping', 'session']);
 
 const NUMERIC: ReadonlySet<string> = new Set(['int32', 'int64', 'float32', 'float64']);
 const NEEDS_NUMBERS: ReadonlySet<string> = new Set([

@@ -2,8 +2,10 @@ import {
   blockOf,
   type ChangingWindows,
   createTile,
+  forgetSessions,
   type Head,
   placeOf,
+  type Session,
   type Sessions,
   type Tile,
   type TileBlock,
@@ -27,14 +29,18 @@ export class CachedEntity implements ChangingWindows {
   readonly #changed: readonly Set<number>[];
   /** By group, tiles that changed since they were last taken; empty where nobody takes them. */
   readonly #touched: readonly Set<number>[];
+  /** By group, sessions that were forgotten since they were last taken; empty where nobody does. */
+  readonly #forgotten: readonly Session[][];
   /** Nothing newer is stored, so nothing newer needs to be looked for. */
   #storedHead: Head | null = null;
 
-  constructor(key: Uint8Array, groups: number, notesTiles: boolean) {
+  constructor(key: Uint8Array, groups: number, notesChanges: boolean) {
     this.key = key;
     this.#blocks = Array.from({ length: groups }, () => new Map());
     this.#changed = Array.from({ length: groups }, () => new Set());
-    this.#touched = notesTiles ? Array.from({ length: groups }, () => new Set<number>()) : [];
+    const noted = notesChanges ? groups : 0;
+    this.#touched = Array.from({ length: noted }, () => new Set<number>());
+    this.#forgotten = Array.from({ length: noted }, () => []);
   }
 
   get head(): Head | null {
@@ -128,6 +134,11 @@ export class CachedEntity implements ChangingWindows {
     return this.#sessions[group.index] as Sessions;
   }
 
+  forgetSessions(group: WindowGroup, gapUs: number, readFromUs: number): void {
+    const forgotten = forgetSessions(this.sessions(group), gapUs, readFromUs);
+    if (forgotten.length > 0) this.#forgotten[group.index]?.push(...forgotten);
+  }
+
   /** Blocks that have changed since they were last taken. */
   takeChanged(group: WindowGroup): number[] {
     const changed = this.#changed[group.index] as Set<number>;
@@ -142,6 +153,10 @@ export class CachedEntity implements ChangingWindows {
     const tiles = [...(touched ?? [])];
     touched?.clear();
     return tiles;
+  }
+
+  takeForgotten(group: WindowGroup): Session[] {
+    return this.#forgotten[group.index]?.splice(0) ?? [];
   }
 
   dropBelow(group: WindowGroup, block: number): void {

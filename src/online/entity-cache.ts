@@ -5,25 +5,30 @@ import { CachedEntity } from './cached-entity.ts';
 /** Entities whose windows are in memory, the least recently used first to go. */
 export class EntityCache {
   readonly #groups: number;
-  readonly #notesTiles: boolean;
+  readonly #notesChanges: boolean;
   readonly #blocksMax: number;
   readonly #entities = new Map<MapKey, CachedEntity>();
   #batch = 0;
   /** Entities of this batch or a later one have changes that are not written yet. */
   #unwrittenFrom = 0;
   #used: CachedEntity[] = [];
+  /** Those of the batches since then. */
+  #unwritten = new Set<CachedEntity>();
 
-  /** `notesTiles`: entities tell which of their tiles changed. */
-  constructor(groups: number, blocksMax: number, notesTiles = false) {
+  /** `notesChanges`: entities tell what of them changed. */
+  constructor(groups: number, blocksMax: number, notesChanges = false) {
     this.#groups = groups;
-    this.#notesTiles = notesTiles;
+    this.#notesChanges = notesChanges;
     this.#blocksMax = blocksMax;
   }
 
   /** `isWritten`: what earlier batches changed is in the store. */
   beginBatch(isWritten: boolean): void {
     this.#batch++;
-    if (isWritten) this.#unwrittenFrom = this.#batch;
+    if (isWritten) {
+      this.#unwrittenFrom = this.#batch;
+      this.#unwritten = new Set();
+    }
     this.#used = [];
   }
 
@@ -37,7 +42,7 @@ export class EntityCache {
   }
 
   add(key: MapKey, entityKey: Uint8Array): CachedEntity {
-    const entity = new CachedEntity(entityKey, this.#groups, this.#notesTiles);
+    const entity = new CachedEntity(entityKey, this.#groups, this.#notesChanges);
     this.#entities.set(key, entity);
     this.#use(entity);
     return entity;
@@ -51,6 +56,11 @@ export class EntityCache {
   /** Entities of this batch. */
   changed(): readonly CachedEntity[] {
     return this.#used;
+  }
+
+  /** Entities that the store may have otherwise: those of this batch, and of earlier ones not written. */
+  unwritten(): ReadonlySet<CachedEntity> {
+    return this.#unwritten;
   }
 
   dropBelow(group: WindowGroup, block: number): void {
@@ -71,5 +81,6 @@ export class EntityCache {
   #use(entity: CachedEntity): void {
     entity.batch = this.#batch;
     this.#used.push(entity);
+    this.#unwritten.add(entity);
   }
 }

@@ -8,6 +8,7 @@ import {
   type StateStore,
   statePartitions,
   tilesPlaceOf,
+  timerOf,
   viewRange,
 } from '../state/index.ts';
 
@@ -31,10 +32,10 @@ export async function eraseEntity(
   const found = new Set<string>();
   const batch = new KvBatch();
   for (const { sourceId, partition } of await statePartitions(state.kv)) {
-    for (const space of [SPACE.row, SPACE.head, SPACE.tiles]) {
+    for (const space of [SPACE.row, SPACE.head, SPACE.tiles, SPACE.timer]) {
       for await (const page of state.kv.scan(viewRange(sourceId, partition, space, viewId))) {
         for (const [key] of page) {
-          const entityKey = space === SPACE.tiles ? tilesPlaceOf(key).entityKey : entityKeyOf(key);
+          const entityKey = entityKeyIn(space, key);
           const values = keys.decode(entityKey);
           if (!wanted.every(({ k, value }) => isSame(values[k], value))) continue;
           found.add(Buffer.from(entityKey).toString('latin1'));
@@ -45,6 +46,11 @@ export async function eraseEntity(
   }
   if (!dryRun) await state.kv.write(batch, { sync: true });
   return found.size;
+}
+
+function entityKeyIn(space: number, key: Uint8Array): Uint8Array {
+  if (space === SPACE.tiles) return tilesPlaceOf(key).entityKey;
+  return space === SPACE.timer ? timerOf(key).entityKey : entityKeyOf(key);
 }
 
 function isSame(a: FieldValue | undefined, b: FieldValue): boolean {

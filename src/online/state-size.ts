@@ -13,13 +13,13 @@ export async function stateSize(state: StateStore, view: FeatureView): Promise<S
   const viewId = state.dictionary.viewId(view.name);
   const size = { entities: 0, bytes: 0 };
   if (viewId === undefined) return size;
-  const spaces = view.windowing === null ? [SPACE.row] : [SPACE.head, SPACE.tiles];
+  const spaces = view.windowing === null ? [SPACE.row] : [SPACE.head, SPACE.tiles, SPACE.timer];
   for (const { sourceId, partition } of await statePartitions(state.kv)) {
     for (const space of spaces) {
       const range = viewRange(sourceId, partition, space, viewId);
       for await (const page of state.kv.scan(range)) {
         for (const [key, value] of page) size.bytes += key.length + value.length;
-        if (space !== SPACE.tiles) size.entities += page.length;
+        if (space === spaces[0]) size.entities += page.length;
       }
     }
   }

@@ -1,7 +1,8 @@
 /**
- * Results of tumbling and hopping windows. A window is closed once its end is at or behind stream
- * time - grace: no row that counts can change it any more. How far windows were sent is written with
- * the state that they came from, so that each is sent once; a replay does not send it again.
+ * Results of windows that end. A tumbling or hopping window is closed once its end is at or behind
+ * stream time - grace: no row that counts can change it any more; of sessions see `SessionEmitter`.
+ * How far windows were sent is written with the state that they came from, so that each is sent once;
+ * a replay does not send it again.
  */
 import { ByteReader, ByteWriter } from '../core/bytes.ts';
 import type { FieldValue } from '../core/field-type.ts';
@@ -20,13 +21,17 @@ import {
   BLOCK_TILES,
   blockOf,
   decodeBlock,
+  finalAfterUs,
+  type Session,
   type Tile,
   type WindowGroup,
   type WindowPlan,
   type WindowRead,
 } from '../window/index.ts';
 import type { CachedEntity } from './cached-entity.ts';
+import type { EntityCache } from './entity-cache.ts';
 import type { UpsertOrigin } from './row-upserter.ts';
+import { SessionEmitter } from './session-emitter.ts';
 import type { WindowResult } from './window-results.ts';
 
 export interface WindowEmitterOptions {
@@ -44,6 +49,8 @@ export class WindowEmitter {
   readonly #keys: EntityKeyCodec;
   /** Positions of the view's join keys among the values of an entity key. */
   readonly #places: readonly number[];
+  /** By group of the plan; undefined for groups without sessions. */
+  readonly #sessions: readonly (SessionEmitter | undefined)[];
   /** Windows that ended at or before this were sent; null before the first. */
   #closedUs: number | null = null;
   #isOpen = false;
@@ -52,6 +59,11 @@ export class WindowEmitter {
     this.#options = options;
     this.#keys = entityKeyCodec(options.view.joinKeys);
     this.#places = Object.keys(options.view.joinKeys).map((key) => this.#keys.names.indexOf(key));
+    this.#sessions = options.plan.groups.map((group) =>
+      group.shape.kind === 'session'
+        ? new SessionEmitter(options, group, group.shape.gapUs)
+        : undefined,
+    );
   }
 
   /** Reads how far windows were sent, once. */
@@ -60,6 +72,11 @@ export class WindowEmitter {
     const bytes = await this.#options.state.kv.get(this.#emittedKey(partition));
     this.#closedUs = bytes === undefined ? null : new ByteReader(bytes).f64();
     this.#isOpen = true;
+  }
+
+  /** Before a batch of rows is applied to these entities, whose windows are in memory. */
+  begin(entities: readonly CachedEntity[]): void {
+    for (const sessions of this.#sessions) sessions?.begin(entities);
   }
 
   /** The first tile of a group that was not sent; null where none is to be sent. */
@@ -71,21 +88,28 @@ export class WindowEmitter {
 
   /** What the batch closed and, where updates are sent, what it changed; after its rows are applied. */
   async take(
-    changed: readonly CachedEntity[],
+    entities: EntityCache,
     { partition, streamTimeUs = null }: UpsertOrigin,
     into: KvBatch,
   ): Promise<WindowResult[]> {
     const { plan, view } = this.#options;
     const before = this.#closedUs ?? Number.NEGATIVE_INFINITY;
     const closedUs = streamTimeUs === null ? before : Math.max(before, streamTimeUs - view.graceUs);
+    const withUpdates = view.windowing?.emit?.mode === 'updates';
+    const changed = entities.changed();
     const results: WindowResult[] = [];
     for (const group of plan.groups) {
-      if (group.shape.kind !== 'aligned') continue;
+      const sessions = this.#sessions[group.index];
+      const batch = { partition, sentBeforeUs: before, closedUs, withUpdates, into };
+      await sessions?.take(entities.unwritten(), batch, (entityKey, session, isFinal) => {
+        this.#addSession(group, entityKey, session, isFinal, results);
+      });
       const touched = changed.map((entity) => entity.takeTouched(group));
-      if (view.windowing?.emit?.mode === 'updates') {
-        this.#addUpdates(group, changed, touched, closedUs, results);
+      if (group.shape.kind !== 'aligned') continue;
+      if (withUpdates) this.#addUpdates(group, changed, touched, closedUs, results);
+      if (closedUs > before) {
+        await this.#addFinals(group, entities.unwritten(), partition, closedUs, results);
       }
-      if (closedUs > before) await this.#addFinals(group, changed, partition, closedUs, results);
     }
     if (closedUs > before) {
       this.#closedUs = closedUs;
@@ -108,16 +132,16 @@ export class WindowEmitter {
       for (const index of touched[e] ?? []) {
         const tile = entity.tile(group, index);
         if (index > closed && tile !== undefined) {
-          this.#add(group, entity.key, index, tile, false, results);
+          this.#addWindow(group, entity.key, index, tile, false, results);
         }
       }
     }
   }
 
-  /** Entities of the batch as they are now, all others as they are stored. */
+  /** Entities that the store has otherwise as they are now, all others as they are stored. */
   async #addFinals(
     group: WindowGroup,
-    changed: readonly CachedEntity[],
+    unwritten: ReadonlySet<CachedEntity>,
     partition: number,
     closedUs: number,
     results: WindowResult[],
@@ -135,11 +159,12 @@ export class WindowEmitter {
       for (const [place, tile] of tiles.entries()) {
         const index = block * BLOCK_TILES + place;
         if (tile === undefined || index < first || index > last) continue;
-        this.#add(group, entityKey, index, tile, true, results);
+        this.#addWindow(group, entityKey, index, tile, true, results);
       }
     };
-    const inMemory = new Map(changed.map((entity) => [textOf(entity.key), entity]));
-    for (const entity of changed) {
+    const inMemory = new Map<string, CachedEntity>();
+    for (const entity of unwritten) {
+      inMemory.set(textOf(entity.key), entity);
       for (const [block, tiles] of entity.blocks(group)) addBlock(entity.key, block, tiles);
     }
     const place = { viewId, group: group.index };
@@ -157,7 +182,7 @@ export class WindowEmitter {
     }
   }
 
-  #add(
+  #addWindow(
     group: WindowGroup,
     entityKey: Uint8Array,
     index: number,
@@ -166,10 +191,35 @@ export class WindowEmitter {
     results: WindowResult[],
   ): void {
     const { shape } = group;
-    const { view, plan } = this.#options;
     if (shape.kind !== 'aligned') return;
     const startUs = index * shape.everyUs + shape.offsetUs;
     const endUs = startUs + shape.sizeUs;
+    const availableAtUs = endUs + this.#options.view.graceUs;
+    this.#add(group, entityKey, { startUs, endUs, availableAtUs, isFinal }, tile, results);
+  }
+
+  #addSession(
+    group: WindowGroup,
+    entityKey: Uint8Array,
+    session: Session,
+    isFinal: boolean,
+    results: WindowResult[],
+  ): void {
+    const { shape } = group;
+    if (shape.kind !== 'session') return;
+    const { startUs, endUs, tile } = session;
+    const availableAtUs = finalAfterUs(session, shape.gapUs) + this.#options.view.graceUs;
+    this.#add(group, entityKey, { startUs, endUs, availableAtUs, isFinal }, tile, results);
+  }
+
+  #add(
+    group: WindowGroup,
+    entityKey: Uint8Array,
+    bounds: Pick<WindowResult, 'startUs' | 'endUs' | 'availableAtUs' | 'isFinal'>,
+    tile: Tile,
+    results: WindowResult[],
+  ): void {
+    const { plan } = this.#options;
     const decoded = this.#keys.decode(entityKey);
     const keys = this.#places.map((place) => decoded[place] as FieldValue);
     const reads = plan.reads.filter((read) => read.group === group);
@@ -177,10 +227,9 @@ export class WindowEmitter {
     const values = new Map<string, FieldValue>();
     for (const { feature, slot } of reads.flatMap(({ outputs }) => outputs)) {
       const { aggregator } = group.slots[slot] as WindowGroup['slots'][number];
-      values.set(feature, aggregator.finalize(tile.irs[slot], endUs));
+      values.set(feature, aggregator.finalize(tile.irs[slot], bounds.endUs));
     }
-    const availableAtUs = endUs + view.graceUs;
-    results.push({ keys, label, startUs, endUs, availableAtUs, isFinal, values });
+    results.push({ keys, label, ...bounds, values });
   }
 
   #emittedKey(partition: number): Uint8Array {

@@ -150,6 +150,7 @@ class WindowUpserter implements RowUpserter {
     const reachable = plan.groups.map((group) => this.#deleteOld(group, from, into));
     const firstTiles = reachable.map((block) => block * BLOCK_TILES);
     await this.#load(rows, entities, from.partition, reachable);
+    this.#emitter?.begin(this.#cache.changed());
     const inOrder = { ...rows, rank: from.rank, partition: from.partition };
     let written = 0;
     for (let i = firstNew; i < rows.count; i++) {
@@ -161,7 +162,7 @@ class WindowUpserter implements RowUpserter {
         written++;
       }
     }
-    const results = await this.#emitter?.take(this.#cache.changed(), from, into);
+    const results = await this.#emitter?.take(this.#cache, from, into);
     if (results !== undefined) for (const group of plan.groups) this.#deleteOld(group, from, into);
     this.#put(from.partition, into);
     this.#cache.trim();

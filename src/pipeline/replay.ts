@@ -35,7 +35,7 @@ export interface PartitionReplay extends TopicPartition {
 }
 
 /** What is made of a partition's rows. */
-const STATE_SPACES = [SPACE.row, SPACE.head, SPACE.tiles];
+const STATE_SPACES = [SPACE.row, SPACE.head, SPACE.tiles, SPACE.timer];
 
 /**
  * `skipGap` is to rebuild from the earliest although the log has not all that state has.

@@ -12,6 +12,8 @@ export {
   type TilesGroup,
   tilesKey,
   tilesPlaceOf,
+  timerKey,
+  timerOf,
 } from './key-schema.ts';
 export {
   deleteAllState,

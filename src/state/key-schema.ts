@@ -13,6 +13,7 @@
  *   HEAD     0x11   rest = viewId u16 | entity key      times of a windowed view's rows of an entity
  *   TILES    0x12   rest = viewId u16 | group u8 | block i64, sign bit flipped | entity key
  *   EMITTED  0x13   rest = viewId u16                   closing time f64 up to which windows were sent
+ *   TIMER    0x14   rest = viewId u16 | group u8 | time i64, sign bit flipped | entity key
  * meta key   := 0x0000 | 0x0000 | space u8 | rest
  *   FORMAT   0x01   rest = (empty)                      format version of the store
  *   NAME     0x02   rest = kind u8 | name UTF-8         the id u16 of a source (1) or view (2)
@@ -36,6 +37,7 @@ export const SPACE = {
   head: 0x11,
   tiles: 0x12,
   emitted: 0x13,
+  timer: 0x14,
 } as const;
 
 export const META = {
@@ -48,7 +50,7 @@ export const META = {
 
 const STATE_PREFIX_BYTES = 5;
 const VIEW_PREFIX_BYTES = STATE_PREFIX_BYTES + 2;
-const TILES_PREFIX_BYTES = VIEW_PREFIX_BYTES + 1 + 8;
+const TIMED_PREFIX_BYTES = VIEW_PREFIX_BYTES + 1 + 8;
 
 /** A state key with nothing behind its space: a cursor, or the start of a range. */
 export function stateKey(sourceId: number, partition: number, space: number): Uint8Array {
@@ -98,27 +100,57 @@ export function entityStateKey(
 export function tilesKey(
   sourceId: number,
   partition: number,
-  { viewId, group }: TilesGroup,
+  place: TilesGroup,
   block: number,
   entityKey: Uint8Array,
 ): Uint8Array {
-  const key = Buffer.allocUnsafe(TILES_PREFIX_BYTES + entityKey.length);
-  writeStatePrefix(key, sourceId, partition, SPACE.tiles);
-  key.writeUInt16BE(viewId, STATE_PREFIX_BYTES);
-  key.writeUInt8(group, VIEW_PREFIX_BYTES);
-  const high = Math.floor(block / 2 ** 32);
-  key.writeUInt32BE((high ^ 0x8000_0000) >>> 0, VIEW_PREFIX_BYTES + 1);
-  key.writeUInt32BE(block - high * 2 ** 32, VIEW_PREFIX_BYTES + 5);
-  key.set(entityKey, TILES_PREFIX_BYTES);
-  return key;
+  return timedKey(sourceId, partition, SPACE.tiles, place, block, entityKey);
 }
 
 /** The block and the entity key of a key of tiles. */
 export function tilesPlaceOf(key: Uint8Array): { block: number; entityKey: Uint8Array } {
+  return { block: timeOf(key), entityKey: key.subarray(TIMED_PREFIX_BYTES) };
+}
+
+/** The key of a timer: the time in microseconds at which an entity's sessions are looked at. */
+export function timerKey(
+  sourceId: number,
+  partition: number,
+  place: TilesGroup,
+  timeUs: number,
+  entityKey: Uint8Array,
+): Uint8Array {
+  return timedKey(sourceId, partition, SPACE.timer, place, timeUs, entityKey);
+}
+
+/** The time and the entity key of a key of a timer. */
+export function timerOf(key: Uint8Array): { timeUs: number; entityKey: Uint8Array } {
+  return { timeUs: timeOf(key), entityKey: key.subarray(TIMED_PREFIX_BYTES) };
+}
+
+function timedKey(
+  sourceId: number,
+  partition: number,
+  space: number,
+  { viewId, group }: TilesGroup,
+  time: number,
+  entityKey: Uint8Array,
+): Uint8Array {
+  const key = Buffer.allocUnsafe(TIMED_PREFIX_BYTES + entityKey.length);
+  writeStatePrefix(key, sourceId, partition, space);
+  key.writeUInt16BE(viewId, STATE_PREFIX_BYTES);
+  key.writeUInt8(group, VIEW_PREFIX_BYTES);
+  const high = Math.floor(time / 2 ** 32);
+  key.writeUInt32BE((high ^ 0x8000_0000) >>> 0, VIEW_PREFIX_BYTES + 1);
+  key.writeUInt32BE(time - high * 2 ** 32, VIEW_PREFIX_BYTES + 5);
+  key.set(entityKey, TIMED_PREFIX_BYTES);
+  return key;
+}
+
+function timeOf(key: Uint8Array): number {
   const view = Buffer.from(key.buffer, key.byteOffset, key.byteLength);
   const high = (view.readUInt32BE(VIEW_PREFIX_BYTES + 1) ^ 0x8000_0000) | 0;
-  const block = high * 2 ** 32 + view.readUInt32BE(VIEW_PREFIX_BYTES + 5);
-  return { block, entityKey: key.subarray(TILES_PREFIX_BYTES) };
+  return high * 2 ** 32 + view.readUInt32BE(VIEW_PREFIX_BYTES + 5);
 }
 
 /** One group of a windowed view's tiles. */

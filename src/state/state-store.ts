@@ -47,7 +47,14 @@ export async function statePartitions(
 }
 
 /** Where the state of a view is: what was materialized of it, newest rows, or windows. */
-const VIEW_SPACES = [SPACE.backfill, SPACE.row, SPACE.head, SPACE.tiles, SPACE.emitted];
+const VIEW_SPACES = [
+  SPACE.backfill,
+  SPACE.row,
+  SPACE.head,
+  SPACE.tiles,
+  SPACE.emitted,
+  SPACE.timer,
+];
 
 /** Deletes all that is stored of a view in one write. No upserter of the view may be open. */
 export async function deleteViewState(state: StateStore, viewName: string): Promise<void> {

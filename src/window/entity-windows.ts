@@ -12,7 +12,7 @@ import {
   slidingTile,
   type TileRange,
 } from './in-window.ts';
-import { addToSessions, forgetSessions, type Sessions } from './sessions.ts';
+import { addToSessions, type Sessions } from './sessions.ts';
 import { type GroupColumns, type Tile, updateTile } from './tile.ts';
 import type { WindowGroup, WindowPlan } from './window-plan.ts';
 
@@ -35,6 +35,8 @@ export interface ChangingWindows extends EntityWindows {
   tileForUpdate(group: WindowGroup, index: number): Tile;
   /** The sessions; they are about to change. */
   sessionsForUpdate(group: WindowGroup): Sessions;
+  /** Forgets what no read at or after a time can ask for, and no row change. */
+  forgetSessions(group: WindowGroup, gapUs: number, readFromUs: number): void;
 }
 
 export interface Head {
@@ -70,9 +72,8 @@ export function applyRow(
       const { gapUs } = group.shape;
       if (!isInTime(lateByUs, graceUs + gapUs)) continue;
       counted = true;
-      const sessions = windows.sessionsForUpdate(group);
-      addToSessions(group, gapUs, sessions, groupColumns, rows, i);
-      forgetSessions(sessions, gapUs, readFromUs);
+      addToSessions(group, gapUs, windows.sessionsForUpdate(group), groupColumns, rows, i);
+      windows.forgetSessions(group, gapUs, readFromUs);
       continue;
     }
     const { first, last } = touchedTiles(group, eventTimeUs);

@@ -11,7 +11,15 @@ export { MemoryWindows } from './memory-windows.ts';
 export { firstReachableTile } from './reachable.ts';
 export { type ReadCost, readCosts } from './read-cost.ts';
 export { readWindows, tilesRead, type WindowValues } from './read-windows.ts';
-export { decodeSessions, encodeSessions, joinSession, type Sessions } from './sessions.ts';
+export {
+  decodeSessions,
+  encodeSessions,
+  finalAfterUs,
+  forgetSessions,
+  joinSession,
+  type Session,
+  type Sessions,
+} from './sessions.ts';
 export { StreamClock } from './stream-clock.ts';
 export { createTile, mergeTile, type Tile } from './tile.ts';
 export {

@@ -5,7 +5,7 @@
  */
 import type { ChangingWindows, Head } from './entity-windows.ts';
 import type { TileRange } from './in-window.ts';
-import type { Sessions } from './sessions.ts';
+import { forgetSessions, type Sessions } from './sessions.ts';
 import { createTile, mergeIrs, type Tile } from './tile.ts';
 import type { WindowGroup } from './window-plan.ts';
 
@@ -33,6 +33,10 @@ export class MemoryWindows implements ChangingWindows {
   sessionsForUpdate(group: WindowGroup): Sessions {
     this.#sessions[group.index] ??= [];
     return this.#sessions[group.index] as Sessions;
+  }
+
+  forgetSessions(group: WindowGroup, gapUs: number, readFromUs: number): void {
+    forgetSessions(this.sessions(group), gapUs, readFromUs);
   }
 
   /** Forgets the tiles of a group below `index`. */

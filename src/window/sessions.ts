@@ -31,8 +31,10 @@ export interface Session {
   readonly tile: Tile;
 }
 
-/** Oldest first, more than a gap apart. */
+/** Oldest first, more than a gap apart. What a row changes becomes another object. */
 export type Sessions = Session[];
+
+const NONE: readonly Session[] = [];
 
 /** Adds a row that counts. */
 export function addToSessions(
@@ -83,21 +85,31 @@ export function sessionAt(sessions: Sessions, atUs: number): Session | undefined
 }
 
 /**
- * Forgets sessions that no row can join any more and that no read at or after stream time - grace
- * can ask for, since a newer one had begun by then.
+ * A session is final once stream time - grace is past this: a row that counts lies at most a gap
+ * behind that, and joins what ended at most a gap before it.
  */
-export function forgetSessions(sessions: Sessions, gapUs: number, readFromUs: number): void {
-  // A row of a gap before that time still counts, and joins what ended a gap before it.
-  const joinsFromUs = readFromUs - 2 * gapUs;
+export function finalAfterUs(session: Session, gapUs: number): number {
+  return session.endUs + 2 * gapUs;
+}
+
+/**
+ * Forgets sessions that are final and that no read at or after stream time - grace can ask for, since
+ * a newer one had begun by then; answers with them.
+ */
+export function forgetSessions(
+  sessions: Sessions,
+  gapUs: number,
+  readFromUs: number,
+): readonly Session[] {
   let count = 0;
   while (
     count + 1 < sessions.length &&
-    (sessions[count] as Session).endUs < joinsFromUs &&
+    finalAfterUs(sessions[count] as Session, gapUs) < readFromUs &&
     (sessions[count + 1] as Session).startUs <= readFromUs
   ) {
     count++;
   }
-  if (count > 0) sessions.splice(0, count);
+  return count === 0 ? NONE : sessions.splice(0, count);
 }
 
 export function encodeSessions(group: WindowGroup, sessions: Sessions, out: ByteWriter): void {

@@ -8,6 +8,7 @@ import {
   type FeatureStore,
   hopping,
   openFeatureStore,
+  session,
   topicSource,
   tumbling,
   windowedFeatureView,
@@ -25,6 +26,7 @@ const sales = topicSource({
 });
 const START_MS = Date.parse('2026-03-01T00:00:00Z');
 const GRACE_MS = 5 * 60_000;
+const GAP_MS = 90_000;
 
 interface Sale {
   readonly atMs: number;
@@ -43,6 +45,7 @@ interface Sent {
   readonly sales_10m?: number;
   readonly items_10m?: number;
   readonly items_30m?: number;
+  readonly sales_visit?: number;
 }
 
 const viewOf = (mode: 'final' | 'updates') =>
@@ -56,6 +59,7 @@ const viewOf = (mode: 'final' | 'updates') =>
       { function: 'count', window: tumbling('10m'), name: 'sales_10m' },
       { column: 'items', function: 'sum', window: tumbling('10m'), name: 'items_10m' },
       { column: 'items', function: 'max', window: hopping('30m', '10m'), name: 'items_30m' },
+      { function: 'count', window: session('90s'), name: 'sales_visit' },
     ],
   });
 
@@ -213,6 +217,10 @@ describe('results of windows', () => {
           }
         }
       }
+      const counting = rows.filter(
+        (row, i) => row.atMs + GAP_MS >= (streamAt[i] as number) - GRACE_MS,
+      );
+      results.push(...expectedSessions(counting, closedMs));
     }
     return results;
   }
@@ -224,6 +232,34 @@ describe('results of windows', () => {
     );
   }
 });
+
+/** The final sessions of each shop, from the rows that count. */
+function expectedSessions(rows: readonly Sale[], closedMs: number): Sent[] {
+  return [...new Set(rows.map((row) => row.shop))].flatMap((name) => {
+    const times = rows.filter((row) => row.shop === name).map((row) => row.atMs);
+    const sessions: number[][] = [];
+    for (const atMs of times.sort((a, b) => a - b)) {
+      const last = sessions.at(-1);
+      if (last !== undefined && atMs - last.at(-1)! <= GAP_MS) last.push(atMs);
+      else sessions.push([atMs]);
+    }
+    return sessions
+      .filter((session) => session.at(-1)! + 2 * GAP_MS < closedMs)
+      .map((session): Sent => {
+        const end = new Date(session.at(-1)!).toISOString();
+        return {
+          shop: name,
+          window: 'session_90s',
+          window_start: new Date(session[0]!).toISOString(),
+          window_end: end,
+          event_timestamp: end,
+          available_at: new Date(session.at(-1)! + 2 * GAP_MS + GRACE_MS).toISOString(),
+          final: true,
+          sales_visit: session.length,
+        };
+      });
+  });
+}
 
 function partitionOf(name: string): string {
   return String(partitionForKey(Buffer.from(name), 2));

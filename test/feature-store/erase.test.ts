@@ -8,6 +8,7 @@ import {
   featureView,
   lifetime,
   openFeatureStore,
+  session,
   topicSource,
   tumbling,
   windowedFeatureView,
@@ -41,7 +42,10 @@ const hourly = windowedFeatureView({
   entities: [person],
   source: orders,
   emit: { topic: 'hourly-orders', mode: 'final' },
-  aggregations: [{ function: 'count', window: tumbling('1h'), name: 'orders_1h' }],
+  aggregations: [
+    { function: 'count', window: tumbling('1h'), name: 'orders_1h' },
+    { function: 'count', window: session('4h'), name: 'orders_session' },
+  ],
 });
 const byShop = windowedFeatureView({
   name: 'shop_orders',

@@ -7,6 +7,7 @@ import {
   SPACE,
   stateKey,
   tilesKey,
+  timerKey,
   viewRange,
 } from '../../src/state/index.ts';
 import { META, metaKey } from '../../src/state/key-schema.ts';
@@ -31,6 +32,11 @@ describe('the bytes of keys', () => {
       'a block before 1970',
       tilesKey(1, 3, { viewId: 7, group: 2 }, -1, Uint8Array.of(0xaa)),
       '00010003120007027fffffffffffffffaa',
+    ],
+    [
+      'a timer',
+      timerKey(1, 3, { viewId: 7, group: 2 }, 1_743_315_614_000_000, Uint8Array.of(0xaa)),
+      '0001000314000702800631894be76380aa',
     ],
     ['the format', metaKey(META.format), '0000000001'],
     ['a name', metaKey(META.name, Buffer.from('\x02delay')), '00000000020264656c6179'],

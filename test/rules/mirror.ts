@@ -208,9 +208,9 @@ export const sharedTests: readonly Shared[] = [
     because: 'rows of segments are read right when the state that they build is',
   },
   {
-    test: 'test/feature-store/emission.test.ts',
-    covers: ['src/online/window-emitter.ts'],
-    because: 'a result is sent once when a topic has it once, over stops and starts',
+    test: 'test/online/window-emitter.test.ts',
+    covers: ['src/online/session-emitter.ts'],
+    because: 'windows and sessions of one view are sent together',
   },
   {
     test: 'test/join/sweep-windows.test.ts',
