@@ -1,6 +1,5 @@
 /**
- * Online reads: the embedded client, with the bare `getMany` of the same keys beside it in the same
- * run, hot and cold, for 1, 10 and 100 entities, of newest rows and of windows of seven days; then
+ * Online reads: the embedded client, in turns with the bare `getMany` of the same keys, hot and cold, for 1, 10 and 100 entities, of newest rows and of windows of seven days; then
  * the feature server, for 10 and 50 features of 1 and of 100 entities.
  *
  *     npx tsx benchmarks/serving.ts
@@ -19,14 +18,16 @@ import {
 } from '../src/index.ts';
 import type { KvStore } from '../src/kv/index.ts';
 import { createFeatureServer } from '../src/server/index.ts';
+import { type Latency, takeTurns } from './take-turns.ts';
 
 const USERS = 100_000;
 const COLUMNS = Array.from({ length: 50 }, (_, i) => `c${i}`);
 const COUNTS = [1, 10, 100];
 const READS = 5_000;
-const WARM_UP = 200;
+const WARM_UP = 1_000;
 /** Reads of other entities each. */
-const COLD_READS = 600;
+const COLD_READS = 2_000;
+const COLD_WARM_UP = 3_000;
 const HTTP_REQUESTS = 2_000;
 const HTTP_CONNECTIONS = 16;
 const START_MS = Date.parse('2026-01-01T00:00:00Z');
@@ -132,12 +133,13 @@ async function cold(opened: FeatureStore): Promise<Map<string, Uint8Array[]>> {
         sets.push(seen.end());
       }
       keys.set(`${view} ${count}`, sets[0] as Uint8Array[]);
-      const ours = await measure(COLD_READS, async (i) => {
-        await opened.getOnlineFeatures(requests[i % COLD_READS] as (typeof requests)[0]);
-      });
-      const bare = await measure(COLD_READS, async (i) => {
-        await kv.getMany(sets[i % COLD_READS] as Uint8Array[]);
-      });
+      const warmUp = COLD_WARM_UP / Math.sqrt(count);
+      const read = (i: number) =>
+        opened.getOnlineFeatures(requests[i % COLD_READS] as (typeof requests)[0]);
+      // Other entities than ours, so that neither finds what the other has just read.
+      const half = COLD_READS / 2;
+      const bareRead = (i: number) => kv.getMany(sets[(i + half) % COLD_READS] as Uint8Array[]);
+      const { ours, bare } = await takeTurns(COLD_READS, warmUp, read, bareRead);
       report(`cold ${view}`, count, ours, bare);
     }
   }
@@ -150,22 +152,19 @@ async function hot(opened: FeatureStore, keys: ReadonlyMap<string, Uint8Array[]>
   for (const [view, features] of Object.entries(FEATURES)) {
     for (const count of COUNTS) {
       const request = { features, entityRows: entityRows(0, count), asOf: ASOF };
-      const ours = await measure(READS, async () => void (await opened.getOnlineFeatures(request)));
       const some = keys.get(`${view} ${count}`) as Uint8Array[];
-      const bare = await measure(READS, async () => void (await kv.getMany(some)));
+      const read = () => opened.getOnlineFeatures(request);
+      const { ours, bare } = await takeTurns(READS, WARM_UP, read, () => kv.getMany(some));
       report(`hot  ${view}`, count, ours, bare);
     }
   }
 }
 
-function report(
-  what: string,
-  count: number,
-  ours: readonly [number, number],
-  bare: readonly [number, number],
-): void {
-  const cells = [ours, bare].map(([p50, p99]) => `${p50} ${p99}`.padStart(11));
-  const ratio = (ours[0] / bare[0]).toFixed(2);
+function report(what: string, count: number, ours: Latency, bare: Latency): void {
+  const cells = [ours, bare].map(({ p50, p99 }) =>
+    `${p50.toFixed(1)} ${p99.toFixed(1)}`.padStart(11),
+  );
+  const ratio = (ours.p50 / bare.p50).toFixed(2);
   console.log(
     `  ${what.padEnd(13)} ${String(count).padStart(3)} entities  ${cells[0]}  bare ${cells[1]}  ${ratio} of bare`,
   );
@@ -188,23 +187,6 @@ function watchKeys(kv: KvStore): { end(): Uint8Array[] } {
       return keys;
     },
   };
-}
-
-async function measure(
-  count: number,
-  read: (i: number) => Promise<void>,
-): Promise<[p50: number, p99: number]> {
-  const times = new Float64Array(count);
-  for (let i = 0; i < WARM_UP; i++) await read(count + i);
-  for (let i = 0; i < count; i++) {
-    const began = performance.now();
-    await read(i);
-    times[i] = (performance.now() - began) * 1_000;
-  }
-  times.sort();
-  const at = (part: number): number =>
-    Math.round((times[Math.floor(count * part)] as number) * 10) / 10;
-  return [at(0.5), at(0.99)];
 }
 
 async function http(opened: FeatureStore): Promise<void> {

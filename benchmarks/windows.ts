@@ -1,6 +1,6 @@
 /**
- * Windows: what an online read costs as windows grow from an hour to ninety days, with the bare
- * `getMany` of as many keys beside it in the same run, and the historical join of 100,000 labels
+ * Windows: what an online read costs as windows grow from an hour to ninety days, in turns with the
+ * bare `getMany` of the same keys, and the historical join of 100,000 labels
  * over three million flights.
  *
  *     npx tsx benchmarks/windows.ts
@@ -13,12 +13,14 @@ import { airport, airportDelays, flights } from '../examples/quickstart/features
 import { type FeatureStore, openFeatureStore, sliding, windowedFeatureView } from '../src/index.ts';
 import type { KvStore } from '../src/kv/index.ts';
 import { produceRows, readRows } from '../src/producer/index.ts';
+import { takeTurns } from './take-turns.ts';
 
 const FLIGHTS = fileURLToPath(
   new URL('../node_modules/vega-datasets/data/flights-3m.parquet', import.meta.url),
 );
 const SIZES = ['1h', '6h', '24h', '7d', '30d', '90d'] as const;
 const READS = 2_000;
+const WARM_UP = 3_000;
 const LABELS = 100_000;
 const AS_OF = '2001-06-30T20:00:00Z';
 const AIRPORTS = ['ATL', 'ORD', 'DFW', 'LAX', 'PHX', 'DEN', 'JFK', 'BOS'];
@@ -77,13 +79,17 @@ async function readCosts(opened: FeatureStore): Promise<void> {
         asOf: AS_OF,
       });
     };
-    counted.keys.length = 0;
-    await read(0);
-    const keys = [...counted.keys];
-    const ours = await p50(read);
-    const bare = await p50(async () => void (await kv.getMany(keys)));
-    const line = [`  ${size.padStart(4)}`, `${ours.toFixed(0)} µs`, `bare ${bare.toFixed(0)} µs`];
-    console.log([...line, `${(ours - bare).toFixed(0)} µs own`, `${keys.length} keys`].join('  '));
+    const sets: Uint8Array[][] = [];
+    for (const i of AIRPORTS.keys()) {
+      counted.keys.length = 0;
+      await read(i);
+      sets.push([...counted.keys]);
+    }
+    const bareRead = (i: number) => kv.getMany(sets[(i + 3) % sets.length] as Uint8Array[]);
+    const { ours, bare } = await takeTurns(READS, WARM_UP, read, bareRead);
+    const own = `${(ours.p50 - bare.p50).toFixed(0)} µs own`;
+    const cells = [`${ours.p50.toFixed(0)} µs`, `bare ${bare.p50.toFixed(0)} µs`, own];
+    console.log([`  ${size.padStart(4)}`, ...cells, `${sets[0]?.length} keys`].join('  '));
   }
 }
 
@@ -96,16 +102,6 @@ function countKeys(kv: KvStore): { readonly keys: Uint8Array[] } {
     return getMany(asked);
   };
   return { keys };
-}
-
-async function p50(read: (i: number) => Promise<void>): Promise<number> {
-  const times = new Float64Array(READS);
-  for (let i = 0; i < READS; i++) {
-    const began = performance.now();
-    await read(i);
-    times[i] = (performance.now() - began) * 1_000;
-  }
-  return times.sort()[READS / 2] as number;
 }
 
 async function joinCost(opened: FeatureStore): Promise<void> {
