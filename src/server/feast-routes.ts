@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import { toJsonValue } from '../core/coerce.ts';
 import type { FieldType, FieldValue, JsonValue } from '../core/field-type.ts';
+import { remembered } from '../core/remembered.ts';
 import { formatTimestampUs, US_PER_SECOND } from '../core/time.ts';
 import { FreshetError } from '../errors.ts';
 import type { FeatureStore } from '../feature-store/index.ts';
@@ -62,18 +63,19 @@ function getOnlineFeatures({ read, config }: ServerPorts): Route {
         fullFeatureNames: full_feature_names,
       });
       const { keys, features: found } = answer;
+      const timesOf = remembered(feastTimes);
       return {
         metadata: { feature_names: [...keys, ...found].map(({ name }) => name) },
         results: [
           ...keys.map(({ type, values }) => ({
             values: values.map((value) => feastValue(type, value)),
             statuses: values.map(() => 'PRESENT'),
-            event_timestamps: values.map(() => feastTime(0)),
+            event_timestamps: values.map(() => NO_TIME),
           })),
           ...found.map(({ type, values, statuses, eventTimesUs }) => ({
             values: values.map((value) => feastValue(type, value)),
             statuses,
-            event_timestamps: eventTimesUs.map((us) => feastTime(us ?? 0)),
+            event_timestamps: timesOf(eventTimesUs),
           })),
         ],
       };
@@ -209,7 +211,13 @@ function feastValue(type: FieldType, value: FieldValue): JsonValue {
     : toJsonValue(type, value);
 }
 
-/** As protobuf writes it: no fraction where there is none. */
+const NO_TIME = '1970-01-01T00:00:00Z';
+
+/** As protobuf writes them: no fraction where there is none. */
+function feastTimes(timesUs: readonly (number | null)[]): string[] {
+  return timesUs.map((us) => (us === null ? NO_TIME : feastTime(us)));
+}
+
 function feastTime(us: number): string {
   return formatTimestampUs(us).replace('.000Z', 'Z');
 }

@@ -1,5 +1,6 @@
 import { toJsonValue } from '../core/coerce.ts';
 import type { FieldType, FieldValue, JsonValue } from '../core/field-type.ts';
+import { remembered } from '../core/remembered.ts';
 import { formatTimestampUs } from '../core/time.ts';
 import type { DegradedSource } from './degraded-source.ts';
 
@@ -38,7 +39,7 @@ export interface AnswerColumn {
 
 export interface FeatureColumn extends AnswerColumn {
   readonly statuses: readonly FeatureStatus[];
-  /** Microseconds; null where there is no row. */
+  /** Microseconds; null where there is no row. One array for the features of one view. */
   readonly eventTimesUs: readonly (number | null)[];
 }
 
@@ -118,7 +119,8 @@ export class OnlineFeatures<Row, Name extends string = string> {
    * where there is no row. Of a feature of an on-demand view: by the newest row it was computed from.
    */
   get freshnessUs(): readonly Readonly<Record<Name, number | null>>[] {
-    return this.#objects(this.#features, ({ eventTimesUs }) => this.#ages(eventTimesUs));
+    const agesOf = remembered((timesUs: readonly (number | null)[]) => this.#ages(timesUs));
+    return this.#objects(this.#features, ({ eventTimesUs }) => agesOf(eventTimesUs));
   }
 
   toColumns(): OnlineColumns {
@@ -136,9 +138,10 @@ export class OnlineFeatures<Row, Name extends string = string> {
       name,
       values: values.map((value): JsonValue => toJsonValue(type, value)),
     }));
+    const textsOf = remembered(timeTexts);
     const times = this.#features.map(({ name, eventTimesUs }) => ({
       name,
-      values: eventTimesUs.map((us) => (us === null ? null : formatTimestampUs(us))),
+      values: textsOf(eventTimesUs),
     }));
     return {
       rows: this.#objects(json, ({ values }) => values),
@@ -167,6 +170,10 @@ export class OnlineFeatures<Row, Name extends string = string> {
       return object as T;
     });
   }
+}
+
+function timeTexts(timesUs: readonly (number | null)[]): (string | null)[] {
+  return timesUs.map((us) => (us === null ? null : formatTimestampUs(us)));
 }
 
 function byName<C extends { readonly name: string }, T>(
