@@ -39,7 +39,7 @@ function explainRead(plan: ReadPlan, read: PlannedRead): string[] {
   return [
     `${plan.view}${alias}: ${strategy} join (${HOW[strategy]})`,
     `  keys      ${keys.join(', ') || 'none: one global row'}`,
-    `  rows      ${count(facts.rowCount)} of about ${count(facts.entityCount)} entities${rangeText(facts.minTimeUs, facts.maxTimeUs)}`,
+    `  rows      about ${count(facts.rowCount)} of about ${count(facts.entityCount)} entities${rangeText(facts.minTimeUs, facts.maxTimeUs)}`,
     ...(facts.files.of === 0
       ? []
       : [

@@ -7,7 +7,7 @@ import { inSpan, type SpanAttributes } from '../telemetry/index.ts';
 import { type FeaturePlan, planFeatures } from '../transform/index.ts';
 import type { LabelTable } from './entity-rows.ts';
 import { explainPlan } from './explain.ts';
-import { gatherPlan, type SourcedRead } from './gather-plan.ts';
+import { gatherPlan } from './gather-plan.ts';
 import type {
   HistoricalExplanation,
   HistoricalJob,
@@ -19,6 +19,7 @@ import { readJoinSql } from './join-sql.ts';
 import { loadQuery } from './load-query.ts';
 import { loadRows } from './load-rows.ts';
 import type { OutputColumn } from './output.ts';
+import type { SourcedRead } from './read-facts.ts';
 import { relationsOf } from './relations-of.ts';
 import type { RowRelation } from './row-relation.ts';
 import { runTransforms, transformOutputs } from './run-transforms.ts';

@@ -3,8 +3,7 @@
  *
  * - `asof` sorts labels and rows by (entity, time) and walks both once. Its cost does not depend on
  *   the TTL.
- * - `range` cuts time into buckets of one TTL, hashes the labels by (entity, bucket), streams the
- *   rows past them and keeps the greatest row of each label. It sorts only what matched, so it is
+ * - `range` cuts time into buckets, hashes the labels by (entity, bucket), streams the rows past them and keeps the greatest row of each label. It sorts only what matched, so it is
  *   faster and needs a third of the memory while few rows match a label; its cost grows with the
  *   matches, where `asof` stays as it is.
  *
@@ -40,7 +39,7 @@ export interface LabelFacts {
   readonly maxTimeUs: number | null;
 }
 
-/** One view's rows inside the bounds, and the labels' keys for it. Counts of keys may be estimates. */
+/** One view's rows inside the bounds, and the labels' keys for it. Counts may be estimates. */
 export interface ReadFacts {
   readonly rowCount: number;
   readonly entityCount: number;
@@ -68,6 +67,8 @@ export interface ReadPlan {
   readonly onlyLabelledEntities: boolean;
   /** Rows that a label is expected to match within the TTL. */
   readonly matchesPerLabel: number;
+  /** Of a `range` join: how time is cut, microseconds, a TTL at least; null without a TTL. */
+  readonly bucketUs: number | null;
   readonly facts: ReadFacts;
 }
 
@@ -84,6 +85,8 @@ export interface JoinPlan {
 
 /** Up to here `range` is as fast as `asof`: it sorts 3 rows a label where `asof` sorts them all. */
 const MATCHES_MAX = 3;
+
+const BUCKET_TTLS_MAX = 4;
 
 /** Dropping unlabelled entities costs one probe a row; it pays where it drops most of them. */
 const LABELLED_SHARE_MAX = 0.25;
@@ -117,8 +120,20 @@ export function planRead(
       !isWindowed &&
       facts.labelEntityCount < facts.entityCount * LABELLED_SHARE_MAX,
     matchesPerLabel,
+    bucketUs: ttlUs === null ? null : ttlUs * bucketTtls(labels, facts, ttlUs),
     facts,
   };
+}
+
+/**
+ * Labels at the edge of a bucket are entered twice: wide buckets make fewer of them, until they hold
+ * several labels, each of which a row is compared with.
+ */
+function bucketTtls(labels: LabelFacts, facts: ReadFacts, ttlUs: number): number {
+  const historyUs = Math.max(ttlUs, (labels.maxTimeUs ?? 0) - (labels.minTimeUs ?? 0));
+  const labelsPerEntity = labels.rowCount / Math.max(1, facts.labelEntityCount);
+  const labelsPerTtl = (labelsPerEntity * ttlUs) / historyUs;
+  return labelsPerTtl * BUCKET_TTLS_MAX <= 1 ? BUCKET_TTLS_MAX : 1;
 }
 
 /** Rows an entity has in one TTL, were they spread evenly; without a TTL all of them. */

@@ -35,21 +35,7 @@ export function readJoinSql(
   const order = plan.strategy === 'range' ? 'parts' : 'numbers';
   const rows = rowsQuery(read, relations, rowFilter(read, plan, rules, labels), order);
   const join: JoinParts = { read, rules, labels, rows };
-  return plan.strategy === 'asof' ? asofSql(join) : rangeSql(join);
-}
-
-/** The rows of a read as its facts count them: all entities, within the bounds. */
-export function factsSql(
-  read: PlannedRead,
-  relations: readonly RowRelation[],
-  filter: RowFilter,
-): string {
-  const rows = rowsQuery({ keys: read.keys, features: [] }, relations, filter, 'parts');
-  return `SELECT count(*) AS "rowCount", ${distinctKeysSql(read.keys.map((_, i) => `k${i}`))} AS "entityCount", min(e) AS "minTimeUs", max(e) AS "maxTimeUs" FROM (${rows.sql})`;
-}
-
-export function labelEntitiesSql(labels: LabelSource): string {
-  return `SELECT ${distinctKeysSql(labels.keyColumns)} AS "entityCount" FROM ${labels.table}`;
+  return plan.strategy === 'asof' ? asofSql(join) : rangeSql(join, plan.bucketUs);
 }
 
 export function rowFilter(
@@ -110,7 +96,7 @@ function newestWhenKnownSql(read: PlannedRead, { sql, hasCreatedTime }: RowsQuer
 ) WHERE before IS NULL OR m > before`;
 }
 
-function rangeSql({ read, rules, labels, rows }: JoinParts): string {
+function rangeSql({ read, rules, labels, rows }: JoinParts, bucketUs: number | null): string {
   const ttlUs = read.view.ttlUs;
   const features = read.features.map((_, i) => `f${i}`).join(', ');
   const keys = labels.keyColumns.map((column, i) => `${column} AS k${i}`);
@@ -118,20 +104,31 @@ function rangeSql({ read, rules, labels, rows }: JoinParts): string {
   const on = [...keyEquality(read), `r.e <= ${latest}`];
   if (rules.knownAt === 'arrival') on.push('r.a <= l.q');
   if (ttlUs !== null) on.push('l.b = r.b', `r.e >= l.q - ${ttlUs}`);
-  // A window of one TTL touches at most two buckets of one TTL.
-  const labelBuckets = ttlUs === null ? '' : `, unnest([q // ${ttlUs}, q // ${ttlUs} - 1]) AS b`;
-  const rowBucket = ttlUs === null ? '' : `, e // ${ttlUs} AS b`;
+  const rowBucket = bucketUs === null ? '' : `, e // ${bucketUs} AS b`;
   const order = rows.hasCreatedTime ? 'r.e DESC, r.c DESC, r.t DESC' : 'r.e DESC, r.t DESC';
   return `SELECT ${features}
 FROM ${labels.table} LEFT JOIN (
   SELECT id, ${features} FROM (
     SELECT l.id, ${features}, row_number() OVER (PARTITION BY l.id ORDER BY ${order}) AS place
-    FROM (SELECT ${['id', 'q', ...keys].join(', ')}${labelBuckets} FROM ${labels.table}) l
+    FROM (${bucketedLabelsSql(labels.table, ['id', 'q', ...keys], ttlUs, bucketUs)}) l
     JOIN (SELECT *${rowBucket} FROM (${rows.sql})) r
     ON ${on.join(' AND ')}
   ) WHERE place = 1
 ) USING (id)
 ORDER BY id`;
+}
+
+/** A window of one TTL touches one bucket, or two: then the label is there twice. */
+function bucketedLabelsSql(
+  table: string,
+  columns: readonly string[],
+  ttlUs: number | null,
+  bucketUs: number | null,
+): string {
+  if (ttlUs === null || bucketUs === null) return `SELECT ${columns.join(', ')} FROM ${table}`;
+  const [newest, oldest] = [`q // ${bucketUs}`, `(q - ${ttlUs}) // ${bucketUs}`];
+  return `SELECT ${[...columns, `${newest} AS b`].join(', ')} FROM ${table}
+    UNION ALL SELECT ${[...columns, `${oldest} AS b`].join(', ')} FROM ${table} WHERE ${oldest} <> ${newest}`;
 }
 
 /** The greatest event time that a label sees. */
@@ -145,9 +142,4 @@ function keyEquality(read: PlannedRead): string[] {
 
 function keyNames(read: PlannedRead): string {
   return read.keys.map((_, i) => `k${i}`).join(', ');
-}
-
-function distinctKeysSql(columns: readonly string[]): string {
-  if (columns.length === 0) return '1';
-  return `approx_count_distinct(${columns.length === 1 ? columns[0] : `row(${columns.join(', ')})`})`;
 }
