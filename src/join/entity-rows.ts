@@ -10,7 +10,10 @@ export type EntityRows<Row extends object = Readonly<Record<string, unknown>>> =
   | { readonly csv: string }
   | { readonly sql: string };
 
-/** The table of labels: one row an entity row, in order, with `id`, `q` and the columns `c0, c1, …`. */
+/**
+ * The table of labels: one row an entity row, with `q` and the columns `c0, c1, …`. Its `rowid` is the
+ * place of the row among the entity rows, from 0: DuckDB keeps the order of what is inserted.
+ */
 export interface LabelTable {
   readonly table: string;
   /** The columns of the entity rows, in order; column i is `c<i>` in the table. */

@@ -14,8 +14,9 @@ import type {
   HistoricalMetadata,
 } from './historical-features.ts';
 import { type AnyHistoricalRequest, requireRowsOrRange, rulesOf } from './historical-request.ts';
-import type { JoinPlan, JoinRules, ReadPlan } from './join-plan.ts';
+import type { JoinPlan, JoinRules } from './join-plan.ts';
 import { readJoinSql } from './join-sql.ts';
+import { featureSql, type JoinedReads, joinedReads } from './joined-reads.ts';
 import { loadQuery } from './load-query.ts';
 import { loadRows } from './load-rows.ts';
 import type { OutputColumn } from './output.ts';
@@ -84,7 +85,8 @@ async function planJob(
     );
     const strategy = request.joinStrategy ?? null;
     const plan = await gatherPlan(connection, labels, reads, rules, strategy);
-    const prepared = { prefix, features, labels, reads, plan };
+    const joined = joinedReads(reads, plan, (index) => `${prefix}_read_${index}`);
+    const prepared = { prefix, features, labels, reads, plan, joined };
     return new Job(options.duckdb, connection, prepared, endRead);
   } catch (thrown) {
     await dropTables(connection, [`${prefix}_labels`]);
@@ -125,6 +127,7 @@ interface Prepared {
   readonly labels: LabelTable;
   readonly reads: readonly SourcedRead[];
   readonly plan: JoinPlan;
+  readonly joined: readonly JoinedReads[];
 }
 
 class Job implements HistoricalJob {
@@ -183,16 +186,15 @@ class Job implements HistoricalJob {
   }
 
   /**
-   * One statement and one table a view: joined one after another in one statement, views would
-   * multiply the memory. Each table has one row a label in label order, so that putting them side
-   * by side needs neither a join nor a sort, and the answer streams.
+   * Tables of joined reads, one statement after another: views that are joined one by one in one
+   * statement would multiply the memory. Each table has one row a label in label order, so that
+   * putting them side by side needs neither a join nor a sort, and the answer streams.
    */
   async #join(): Promise<string> {
-    const { prefix, features, labels, reads, plan } = this.#prepared;
+    const { prefix, features, labels, plan, joined } = this.#prepared;
     const connection = this.#connection;
-    for (const [i, { read, relations, labels: source }] of reads.entries()) {
-      const readPlan = plan.reads[i] as ReadPlan;
-      const table = readTable(prefix, i);
+    for (const { table, sourced, plan: readPlan } of joined) {
+      const { read, relations, labels: source } = sourced;
       if (readPlan.strategy === 'sweep') {
         const { toUs } = readPlan.bounds;
         const base = { duckdb: this.#duckdb, connection, read, relations, toUs, table };
@@ -204,7 +206,8 @@ class Job implements HistoricalJob {
       await requireRowCount(connection, table, labels.rowCount);
     }
     if (features.transforms.length > 0) {
-      const tables = { labels, reads: reads.map((_, i) => readTable(prefix, i)) };
+      const from = [labels.table, ...joined.map(({ table }) => table)].join(' POSITIONAL JOIN ');
+      const tables = { labels, from, sqlOf: featureSqlOf(this.#prepared) };
       await runTransforms(this.#duckdb, connection, features, tables, transformTable(prefix));
       await requireRowCount(connection, transformTable(prefix), labels.rowCount);
     }
@@ -223,14 +226,14 @@ class Job implements HistoricalJob {
   }
 
   #resultTables(): string[] {
-    const { prefix, features, reads } = this.#prepared;
-    const tables = reads.map((_, i) => readTable(prefix, i));
+    const { prefix, features, joined } = this.#prepared;
+    const tables = joined.map(({ table }) => table);
     return features.transforms.length === 0 ? tables : [...tables, transformTable(prefix)];
   }
 }
 
-function readTable(prefix: string, read: number): string {
-  return `${prefix}_read_${read}`;
+function featureSqlOf({ joined, reads }: Prepared): (read: number, slot: number) => string {
+  return (read, slot) => featureSql(joined, reads, read, slot);
 }
 
 function transformTable(prefix: string): string {
@@ -244,7 +247,9 @@ function cell({ columns }: LabelTable, name: string): string {
   return `c${index}`;
 }
 
-function outputColumns({ prefix, features, labels }: Prepared): OutputColumn[] {
+function outputColumns(prepared: Prepared): OutputColumn[] {
+  const { prefix, features, labels } = prepared;
+  const sqlOf = featureSqlOf(prepared);
   const entity = labels.columns.map(
     ({ name, type }, i): OutputColumn => ({
       name,
@@ -258,7 +263,7 @@ function outputColumns({ prefix, features, labels }: Prepared): OutputColumn[] {
     const { kind, index, slot } = output.from;
     const sql =
       kind === 'read'
-        ? `${readTable(prefix, index)}.f${slot}`
+        ? sqlOf(index, slot)
         : `${transformTable(prefix)}.f${transformed.indexOf(output)}`;
     return { name: output.name, from: 'feature', type: output.type, sql };
   });

@@ -2,8 +2,8 @@
  * The statement that joins one view to the labels. It gives one row a label, in label order, with
  * columns `f0, f1, …`: null where no row counts.
  *
- * Labels are a table with `id` (0, 1, …), `q` (the label's time, BIGINT microseconds) and the entity
- * columns `c0, c1, …`. A label at q sees the greatest row with `e <= q` (`e <= q - 1` strictly
+ * Labels are a table with `q` (the label's time, BIGINT microseconds) and the entity columns `c0, c1,
+ * …`; its `rowid` is the label's place. A label at q sees the greatest row with `e <= q` (`e <= q - 1` strictly
  * before), of those that had arrived by q where that is asked for, and its values count while
  * `q - e <= ttl`.
  */
@@ -75,7 +75,7 @@ function asofSql({ read, rules, labels, rows }: JoinParts): string {
   const keys = labels.keyColumns.map((column, i) => `${column} AS k${i}`);
   const on = [...keyEquality(read), 'l.m >= r.m'].join(' AND ');
   return `SELECT ${features.join(', ')}
-FROM (SELECT ${['id', 'q', ...keys].join(', ')}, ${labelKey} AS m FROM ${labels.table}) l
+FROM (SELECT ${['rowid AS id', 'q', ...keys].join(', ')}, ${labelKey} AS m FROM ${labels.table}) l
 ASOF LEFT JOIN (SELECT *, ${rowKey} AS m FROM (${rowsSql})) r
 ON ${on}
 ORDER BY l.id`;
@@ -107,10 +107,10 @@ function rangeSql({ read, rules, labels, rows }: JoinParts, bucketUs: number | n
   const rowBucket = bucketUs === null ? '' : `, e // ${bucketUs} AS b`;
   const order = rows.hasCreatedTime ? 'r.e DESC, r.c DESC, r.t DESC' : 'r.e DESC, r.t DESC';
   return `SELECT ${features}
-FROM ${labels.table} LEFT JOIN (
+FROM (SELECT rowid AS id FROM ${labels.table}) LEFT JOIN (
   SELECT id, ${features} FROM (
     SELECT l.id, ${features}, row_number() OVER (PARTITION BY l.id ORDER BY ${order}) AS place
-    FROM (${bucketedLabelsSql(labels.table, ['id', 'q', ...keys], ttlUs, bucketUs)}) l
+    FROM (${bucketedLabelsSql(labels.table, ['rowid AS id', 'q', ...keys], ttlUs, bucketUs)}) l
     JOIN (SELECT *${rowBucket} FROM (${rows.sql})) r
     ON ${on.join(' AND ')}
   ) WHERE place = 1

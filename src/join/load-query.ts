@@ -41,7 +41,7 @@ export async function loadQuery(
       `${castSql(quoteIdentifier(name), sqlTypes[i] as string, roles[i] as ColumnRole)} AS c${i}`,
   );
   await connection.run(
-    `CREATE TABLE ${table} AS SELECT row_number() OVER () - 1 AS id, epoch_us(c${timeIndex}) AS q, *
+    `CREATE TABLE ${table} AS SELECT epoch_us(c${timeIndex}) AS q, *
      FROM (SELECT ${columns.join(', ')} FROM (${source}))`,
   );
   const [facts] = await connection.query(
@@ -118,7 +118,7 @@ async function refuseMissingTime(
   table: string,
   column: string,
 ): Promise<never> {
-  const [first] = await connection.query(`SELECT min(id) AS id FROM ${table} WHERE q IS NULL`);
+  const [first] = await connection.query(`SELECT min(rowid) AS id FROM ${table} WHERE q IS NULL`);
   const row = Number(first?.['id']);
   throw new FreshetError('EVENT_TIMESTAMP_MISSING', `entity row ${row} has no "${column}"`, {
     where: { row, column },

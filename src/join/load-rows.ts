@@ -35,8 +35,8 @@ export async function loadRows(
   const timeIndex = roles.findIndex((role) => role.kind === 'time');
 
   const declared = columns.map(({ type }, i) => `c${i} ${fieldTypeToSql(type)}`);
-  await connection.run(`CREATE TABLE ${table} (id BIGINT, q BIGINT, ${declared.join(', ')})`);
-  const types: FieldType[] = ['int64', 'int64', ...columns.map(({ type }) => type)];
+  await connection.run(`CREATE TABLE ${table} (q BIGINT, ${declared.join(', ')})`);
+  const types: FieldType[] = ['int64', ...columns.map(({ type }) => type)];
   const appender = await connection.appender(table, types);
   let minTimeUs = Number.POSITIVE_INFINITY;
   let maxTimeUs = Number.NEGATIVE_INFINITY;
@@ -49,11 +49,7 @@ export async function loadRows(
         minTimeUs = Math.min(minTimeUs, time);
         maxTimeUs = Math.max(maxTimeUs, time);
       }
-      appender.append(
-        [idColumn(from, block.length), timeColumn(times), ...values],
-        0,
-        block.length,
-      );
+      appender.append([timeColumn(times), ...values], 0, block.length);
     }
   } finally {
     appender.close();
@@ -197,12 +193,6 @@ function coerceValue(
     });
   }
   return value;
-}
-
-function idColumn(from: number, count: number): Column {
-  const values = new BigInt64Array(count);
-  for (let i = 0; i < count; i++) values[i] = BigInt(from + i);
-  return { type: 'int64', values, valid: new Uint8Array(count).fill(1) };
 }
 
 function timeColumn(times: Float64Array): Column {

@@ -10,10 +10,13 @@ import { createTransformRunner, type FeaturePlan, type PlannedOutput } from '../
 import type { LabelTable } from './entity-rows.ts';
 import { parseJson, valuesOf } from './output.ts';
 
-/** The tables of one answer: the labels, and for each read a table with one row a label. */
+/** The tables of one answer, each with one row a label. */
 export interface JoinedTables {
   readonly labels: LabelTable;
-  readonly reads: readonly string[];
+  /** All of them side by side. */
+  readonly from: string;
+  /** The SQL of a feature of a read. */
+  readonly sqlOf: (read: number, slot: number) => string;
 }
 
 /** Outputs of on-demand views that were asked for, in request order: columns `f0, f1, …` of their table. */
@@ -72,14 +75,12 @@ interface InputColumns {
 }
 
 function inputColumns(plan: FeaturePlan, tables: JoinedTables): InputColumns {
-  const { labels, reads } = tables;
+  const { labels, from, sqlOf } = tables;
   const found = new Map<string, { readonly sql: string; readonly type: FieldType | null }>();
-  const used = new Set<number>();
   for (const { inputs, requestFields } of plan.transforms) {
     for (const { read, slot } of inputs) {
       const type = plan.reads[read]?.types[slot] as FieldType;
-      used.add(read);
-      found.set(`read ${read} ${slot}`, { sql: `${reads[read]}.f${slot}`, type });
+      found.set(`read ${read} ${slot}`, { sql: sqlOf(read, slot), type });
     }
     for (const { name } of requestFields) {
       const index = labels.columns.findIndex((column) => column.name === name);
@@ -87,8 +88,8 @@ function inputColumns(plan: FeaturePlan, tables: JoinedTables): InputColumns {
       found.set(`label ${name}`, { sql: `${labels.table}.c${index}`, type });
     }
   }
-  const columns = [`${labels.table}.id`, ...[...found.values()].map(({ sql }) => sql)];
-  const from = [labels.table, ...[...used].map((read) => reads[read])].join(' POSITIONAL JOIN ');
+  // A transform may need nothing at all: then its rows are counted by the time of the label.
+  const columns = [`${labels.table}.q`, ...[...found.values()].map(({ sql }) => sql)];
   return {
     sql: `SELECT ${columns.join(', ')} FROM ${from}`,
     positions: new Map([...found.keys()].map((name, i) => [name, i + 1])),

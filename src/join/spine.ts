@@ -70,7 +70,7 @@ export async function loadSpine(
   const order = ['q', ...plan.joinKeys.map((_, i) => `c${i}`)].join(', ');
   const time = `c${plan.joinKeys.length}`;
   await connection.run(
-    `CREATE TABLE ${table} AS SELECT row_number() OVER () - 1 AS id, *, make_timestamp(q) AS ${time}
+    `CREATE TABLE ${table} AS SELECT *, make_timestamp(q) AS ${time}
      FROM (SELECT * FROM (${parts.join(' UNION ')}) ORDER BY ${order})`,
   );
   const [facts] = await connection.query(`SELECT count(*) AS n FROM ${table}`);

@@ -38,7 +38,7 @@ export function sweptLabelsSql(
 ): string {
   const on = read.keys.map((_, i) => `l.${labels.keyColumns[i]} = x.k${i}`).join(' AND ') || 'true';
   const q = rules.strictlyBefore ? 'l.q - 1' : 'l.q';
-  return `SELECT x.n::DOUBLE AS n, l.id, (${q})::DOUBLE AS q FROM ${labels.table} l JOIN ${entities} x ON ${on} ORDER BY x.n, ${q}, l.id`;
+  return `SELECT x.n::DOUBLE AS n, l.rowid AS id, (${q})::DOUBLE AS q FROM ${labels.table} l JOIN ${entities} x ON ${on} ORDER BY x.n, ${q}, l.rowid`;
 }
 
 /**

@@ -67,7 +67,7 @@ export async function sweepWindows(sweep: WindowSweep): Promise<void> {
     const features = read.features.map((_, i) => `r.f${i}`).join(', ');
     await connection.run(
       `CREATE OR REPLACE TABLE ${table} AS SELECT ${features} FROM ${labels.table} l ` +
-        `LEFT JOIN ${results} r USING (id) ORDER BY l.id`,
+        `LEFT JOIN ${results} r ON l.rowid = r.id ORDER BY l.rowid`,
     );
   } finally {
     await connection.run(`DROP TABLE IF EXISTS ${entities}`);

@@ -55,6 +55,15 @@ describe('planRead', () => {
     expect(planRead(plannedRead('1h'), labels, facts, 'asof').strategy).toBe('asof');
   });
 
+  it('cuts time into buckets as wide as leave one label to a bucket, four TTLs at most', () => {
+    const bucketOf = (rowCount: number) =>
+      planRead(plannedRead('1h'), { ...labels, rowCount }, facts, null).bucketUs;
+    // 1,000 entities with labels over 1,000 hours.
+    expect(bucketOf(250_000)).toBe(4 * HOUR);
+    expect(bucketOf(260_000)).toBe(HOUR);
+    expect(planRead(plannedRead(null), labels, facts, null).bucketUs).toBeNull();
+  });
+
   it('drops entities without a label only where most have none', () => {
     const few = { ...facts, labelEntityCount: 200 };
     const many = { ...facts, labelEntityCount: 300 };
