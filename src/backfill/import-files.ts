@@ -16,11 +16,18 @@ import {
   openForeignFile,
   type RowGroup,
 } from './foreign-file.ts';
-import { type ImportedPart, listParts, type PartNote, partFileName } from './imported-parts.ts';
+import {
+  badFileName,
+  type ImportedPart,
+  listParts,
+  type PartNote,
+  partFileName,
+} from './imported-parts.ts';
 import {
   type BadRow,
   firstBadRows,
   measurePart,
+  type PartCounts,
   type PartRows,
   storedName,
   writeBadRows,
@@ -220,7 +227,7 @@ class Import {
     name: string,
     path: string,
     recipe: string,
-  ): Promise<Omit<PartNote, 'recipe' | 'file'>> {
+  ): Promise<PartCounts> {
     const { dryRun = false, badFolder } = this.#options;
     const counts = await measurePart(rows);
     this.#add(counts);
@@ -230,11 +237,12 @@ class Import {
       if (!dryRun) this.#badFiles.push(await writeBadRows(rows, badFolder, badName));
       this.#requireFewBad();
     } else if (!dryRun) await rm(join(badFolder, badName), { force: true });
-    if (!dryRun) await writePart(rows, path, { recipe, file: rows.file.path, ...counts });
+    const columns = requiredColumns(rows);
+    if (!dryRun) await writePart(rows, path, { recipe, file: rows.file.path, ...counts, columns });
     return counts;
   }
 
-  #add({ rowsLoaded, rowsBad, rowsLeft, minUs, maxUs }: Omit<PartNote, 'recipe' | 'file'>): void {
+  #add({ rowsLoaded, rowsBad, rowsLeft, minUs, maxUs }: PartCounts): void {
     this.#sums.rowsLoaded += rowsLoaded;
     this.#sums.rowsBad += rowsBad;
     this.#sums.rowsLeft += rowsLeft;
@@ -301,8 +309,11 @@ class Import {
   }
 }
 
-function badFileName(part: string): string {
-  return part.replace(/\.parquet$/, '.ndjson');
+function requiredColumns({ file, required }: PartRows): Record<string, string> {
+  const columns = file.fields.flatMap(({ field, column }) =>
+    column === null || !required.has(field) ? [] : [[field, column]],
+  );
+  return Object.fromEntries(columns);
 }
 
 function packed(groups: readonly RowGroup[], partRows: number): RowGroup[][] {

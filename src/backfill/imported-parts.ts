@@ -4,10 +4,11 @@
  *
  * ```
  * part   := import-<number>-<identity>-<first row group>-<last row group>.parquet
- * footer := freshet.import = JSON { version (1), recipe, file, rowsLoaded, rowsBad, rowsLeft, minUs, maxUs }
+ * footer := freshet.import = JSON { version (1), recipe, file, rowsLoaded, rowsBad, rowsLeft, minUs, maxUs, columns }
  *   number    6 digits, the same for all parts of a file: files are in the order of their first load
  *   identity  16 hex digits, of the bytes of the file and of its hive columns
  *   recipe    of columns, types and bounds: a part of another recipe is made again
+ *   columns   of the foreign file, by the fields that no row may lack: where bad rows have their keys
  * ```
  */
 import { readdir } from 'node:fs/promises';
@@ -33,6 +34,8 @@ export interface PartNote {
   readonly rowsLeft: number;
   readonly minUs: number | null;
   readonly maxUs: number | null;
+  /** Column of the foreign file by field, of the fields that no row may lack; not of older parts. */
+  readonly columns?: Readonly<Record<string, string>>;
 }
 
 export interface ImportedPart extends PartName {
@@ -66,6 +69,11 @@ export async function listParts(
 export function partFileName({ number, identity, firstGroup, lastGroup }: PartName): string {
   const digits = String(number).padStart(6, '0');
   return `import-${digits}-${identity}-${firstGroup}-${lastGroup}.parquet`;
+}
+
+/** The file of the bad rows that a part has left out. */
+export function badFileName(part: string): string {
+  return part.replace(/\.parquet$/, '.ndjson');
 }
 
 export function encodeNote(note: PartNote): string {

@@ -1,4 +1,5 @@
 export type { BackfillRecord, MaterializationInterval } from './backfill-record.ts';
+export { type ErasedRows, eraseRows } from './erase-rows.ts';
 export {
   type ImportProgress,
   type ImportResult,
@@ -10,5 +11,6 @@ export {
   materializationIntervals,
   materializeView,
 } from './materialize-view.ts';
+export { remarkFiles } from './remark-files.ts';
 export { collectBadRows } from './write-part.ts';
 export { writeRows } from './write-rows.ts';

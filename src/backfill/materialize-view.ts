@@ -9,10 +9,9 @@
  * with behind it. Files behind all others are added to what is done, slice by slice as well. What a changed file holds
  * cannot be told from what was counted, so that it makes a windowed view begin again.
  */
-import { stat } from 'node:fs/promises';
 import { type FeatureView, type ParquetSource, stateFingerprint } from '../definition/index.ts';
 import { type DuckdbConnection, quoteIdentifier, quoteLiteral } from '../duckdb/index.ts';
-import { FreshetError, toFreshetError } from '../errors.ts';
+import { FreshetError } from '../errors.ts';
 import { KvBatch } from '../kv/index.ts';
 import { claimView } from '../online/index.ts';
 import { type ParquetRelation, parquetRelation } from '../segment/index.ts';
@@ -25,6 +24,7 @@ import {
   putBackfill,
   readBackfill,
 } from './backfill-record.ts';
+import { fileMark } from './file-mark.ts';
 import { addInterval, uncovered } from './intervals.ts';
 import { loadNewest, loadWindows } from './load-slice.ts';
 import {
@@ -324,12 +324,7 @@ class BackfillRun {
     const { path } = this.#relation;
     const found = await duckdb.query(`SELECT file FROM glob(${quoteLiteral(path)}) ORDER BY file`);
     const marks: Record<string, string> = {};
-    for (const { file } of found) {
-      const { size, mtimeMs } = await stat(file as string).catch((thrown) => {
-        throw toFreshetError(thrown, 'DISK_FAILED', { file: file as string });
-      });
-      marks[file as string] = `${size}-${mtimeMs}`;
-    }
+    for (const { file } of found) marks[file as string] = await fileMark(file as string);
     return marks;
   }
 

@@ -19,6 +19,8 @@ export interface PartRows {
   readonly untilUs: number | null;
 }
 
+export type PartCounts = Omit<PartNote, 'recipe' | 'file' | 'columns'>;
+
 /** A row that the source cannot hold: where it is, and the first field that it has no value for. */
 export interface BadRow {
   readonly file: string;
@@ -45,7 +47,7 @@ const BAD_ROW_COLUMNS = {
 };
 
 /** Counts and times of what the part will be, from the rows themselves. */
-export async function measurePart(part: PartRows): Promise<Omit<PartNote, 'recipe' | 'file'>> {
+export async function measurePart(part: PartRows): Promise<PartCounts> {
   const time = quoteIdentifier(storedName(part.source, part.source.timestampField));
   const good = '_bad IS NULL AND NOT _left';
   const [found] = await part.duckdb.query(
@@ -66,16 +68,29 @@ export async function measurePart(part: PartRows): Promise<Omit<PartNote, 'recip
 }
 
 /**
- * Writes the rows that the source can hold, in the order of the file: to a temporary name, synced,
- * then renamed. @throws FreshetError DISK_FULL, DISK_FAILED
+ * Writes the rows that the source can hold, in the order of the file.
+ * @throws FreshetError DISK_FULL, DISK_FAILED
  */
 export async function writePart(part: PartRows, path: string, note: PartNote): Promise<void> {
+  const sql = `SELECT * EXCLUDE (_bad, _left) FROM (${rowsSql(part)}) WHERE _bad IS NULL AND NOT _left`;
+  await writePartFile(part.duckdb, sql, path, note);
+}
+
+/**
+ * A part of the rows of a query: to a temporary name, synced, then renamed.
+ * @throws FreshetError DISK_FULL, DISK_FAILED
+ */
+export async function writePartFile(
+  duckdb: DuckdbConnection,
+  sql: string,
+  path: string,
+  note: PartNote,
+): Promise<void> {
   const temporary = `${path}.tmp`;
   try {
-    await part.duckdb.run(
-      `COPY (SELECT * EXCLUDE (_bad, _left) FROM (${rowsSql(part)}) WHERE _bad IS NULL AND NOT _left) ` +
-        `TO ${quoteLiteral(temporary)} (FORMAT parquet, COMPRESSION zstd, USE_TMP_FILE false, ` +
-        `KV_METADATA {${quoteLiteral(PART_KEY)}: ${quoteLiteral(encodeNote(note))}})`,
+    await duckdb.run(
+      `COPY (${sql}) TO ${quoteLiteral(temporary)} (FORMAT parquet, COMPRESSION zstd, ` +
+        `USE_TMP_FILE false, KV_METADATA {${quoteLiteral(PART_KEY)}: ${quoteLiteral(encodeNote(note))}})`,
     );
     await nodeFileSystem.syncFile(temporary);
     await rename(temporary, path);

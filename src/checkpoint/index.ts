@@ -1,3 +1,4 @@
+export { eraseFromOutbox } from './erase-from-outbox.ts';
 export { type Gap, listGaps, putGap } from './gaps.ts';
 export { type OutboxRecord, SEQUENCE_HEADER } from './outbox.ts';
 export {

@@ -1,4 +1,4 @@
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import {
   type BackfillProgress,
   collectBadRows,
@@ -9,6 +9,7 @@ import {
 import { type TimestampInput, toTimestampUs } from '../core/time.ts';
 import type { Catalog, FeatureView, ParquetSource } from '../definition/index.ts';
 import { FreshetError } from '../errors.ts';
+import { backfillFolders } from './backfill-folders.ts';
 import { type Handover, handoverOf } from './handover.ts';
 import { materialize } from './materialization.ts';
 import type { Resources } from './resources.ts';
@@ -59,7 +60,8 @@ export async function backfill(
   const source = requireParquetSource(catalog, options.source);
   const views = [...catalog.views.values()].filter(({ batchSource }) => batchSource === source);
   const { config } = resources;
-  const targetFolder = folderOf(source, config.repoDir);
+  requireFolder(source);
+  const { folder: targetFolder, badFolder } = backfillFolders(source, config);
   const { until, badRowsMax, columns, onImport, changed, dryRun = false } = options;
   const isOnline = options.into !== 'history' && !dryRun;
   if (isOnline) await requireState(resources);
@@ -71,7 +73,7 @@ export async function backfill(
     baseDirectory: config.repoDir,
     files: options.files,
     requiredFields: [...new Set(views.flatMap((view) => Object.keys(view.joinKeys)))],
-    badFolder: join(config.offlineStore.path, '..', 'backfill', source.name),
+    badFolder,
     ...(columns && { columns }),
     ...(until !== undefined && { untilUs: toTimestampUs(until) }),
     ...(badRowsMax !== undefined && { badRowsMax }),
@@ -143,8 +145,8 @@ function requireParquetSource(catalog: Catalog, name: string): ParquetSource {
 }
 
 /** @throws FreshetError INVALID_ARGUMENT for a path that is one file or a glob */
-function folderOf({ name, path }: ParquetSource, repoDir: string): string {
-  if (!/[*?[]|\.parquet$|:\/\//.test(path)) return resolve(repoDir, path);
+function requireFolder({ name, path }: ParquetSource): void {
+  if (!/[*?[]|\.parquet$|:\/\//.test(path)) return;
   throw new FreshetError('INVALID_ARGUMENT', `the path of source "${name}" is no folder: ${path}`, {
     where: { source: name },
     next: 'A backfill adds files: let the path of the source be a folder.',

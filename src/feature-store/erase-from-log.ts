@@ -1,3 +1,4 @@
+import type { OutboxRecord } from '../checkpoint/index.ts';
 import { createRowDecoder } from '../codec/index.ts';
 import { toJsonValue } from '../core/coerce.ts';
 import type { FieldType, FieldValue } from '../core/field-type.ts';
@@ -24,8 +25,15 @@ interface LogEraseOptions {
   readonly dryRun: boolean;
 }
 
+/** What was found in the log, and what to look for in the outbox of an engine that was stopped. */
+export interface LogSearch {
+  readonly erasures: readonly LogErasure[];
+  readonly isOfEntity: (record: OutboxRecord) => boolean;
+}
+
 /** Which records of a batch are to go, as places in it. */
 type Match = (batch: LogBatch) => number[] | Promise<number[]>;
+type RecordMatch = (record: Pick<OutboxRecord, 'key' | 'value' | 'headers'>) => boolean;
 
 /**
  * Rows of the sources, results of the views, and what is no row, in the topics of the sources and among
@@ -34,7 +42,7 @@ type Match = (batch: LogBatch) => number[] | Promise<number[]>;
 export async function eraseFromLog(
   resources: Resources,
   options: LogEraseOptions,
-): Promise<LogErasure[]> {
+): Promise<LogSearch> {
   const log = await resources.log();
   const { views, sources, dryRun } = options;
   const recordKeys = new Set<string>();
@@ -44,12 +52,14 @@ export async function eraseFromLog(
     // The second looks for what is no row, by the record keys that the first has found.
     matches.push([source.topic, rows.match], [source.topic, rows.matchRejects]);
   }
+  const made: [topic: string, match: RecordMatch][] = [];
   for (const view of views) {
     const topic = view.windowing?.emit?.topic;
-    if (topic !== undefined) matches.push([topic, matchResults(view, options.keyValues)]);
+    if (topic !== undefined) made.push([topic, matchResult(view, options.keyValues)]);
   }
   const topics = new Set(sources.map(({ topic }) => topic));
-  matches.push([resources.config.engine.deadLetterTopic, matchLetters(topics, recordKeys)]);
+  made.push([resources.config.engine.deadLetterTopic, matchLetter(topics, recordKeys)]);
+  for (const [topic, match] of made) matches.push([topic, (batch) => places(batch, match)]);
   const known = new Set(await log.listTopics());
   const found = new Map<string, Cursor[]>();
   for (const [topic, match] of matches) {
@@ -59,7 +69,10 @@ export async function eraseFromLog(
   }
   const { erase } = log.capabilities;
   if (erase && !dryRun) await log.eraseRecords([...found.values()].flat());
-  return [...found].map(([topic, { length: records }]) => ({ topic, records, erased: erase }));
+  return {
+    erasures: [...found].map(([topic, { length }]) => ({ topic, records: length, erased: erase })),
+    isOfEntity: (record) => made.some(([topic, match]) => topic === record.topic && match(record)),
+  };
 }
 
 async function findRecords(log: Log, topic: string, match: Match): Promise<Cursor[]> {
@@ -126,32 +139,34 @@ async function matchRows(
   return { match, matchRejects };
 }
 
-function matchResults(view: FeatureView, keyValues: Readonly<Record<string, FieldValue>>): Match {
+function matchResult(
+  view: FeatureView,
+  keyValues: Readonly<Record<string, FieldValue>>,
+): RecordMatch {
   const wanted = Object.entries(keyValues).map(
     ([key, value]) => [key, keyText(view.joinKeys[key] as FieldType, value)] as const,
   );
-  return (batch) =>
-    places(batch, (i) => {
-      const value = batch.values[i];
-      if (!value) return false;
-      const result = JSON.parse(Buffer.from(value).toString('utf8')) as Record<string, unknown>;
-      return wanted.every(([key, text]) => JSON.stringify(result[key]) === text);
-    });
+  return ({ value }) => {
+    if (!value) return false;
+    const result = JSON.parse(Buffer.from(value).toString('utf8')) as Record<string, unknown>;
+    return wanted.every(([key, text]) => JSON.stringify(result[key]) === text);
+  };
 }
 
-function matchLetters(topics: ReadonlySet<string>, recordKeys: ReadonlySet<string>): Match {
-  return (batch) =>
-    places(batch, (i) => {
-      const key = batch.keys[i];
-      if (!key || !recordKeys.has(textOf(key))) return false;
-      const origin = batch.headers(i).findLast(([name]) => name === DEAD_LETTER_HEADERS.topic);
-      return origin !== undefined && topics.has(Buffer.from(origin[1]).toString('utf8'));
-    });
+function matchLetter(topics: ReadonlySet<string>, recordKeys: ReadonlySet<string>): RecordMatch {
+  return ({ key, headers }) => {
+    if (!key || !recordKeys.has(textOf(key))) return false;
+    const origin = headers.findLast(([name]) => name === DEAD_LETTER_HEADERS.topic);
+    return origin !== undefined && topics.has(Buffer.from(origin[1]).toString('utf8'));
+  };
 }
 
-function places(batch: LogBatch, passes: (i: number) => boolean): number[] {
+function places(batch: LogBatch, match: RecordMatch): number[] {
   const found: number[] = [];
-  for (let i = 0; i < batch.count; i++) if (passes(i)) found.push(i);
+  for (let i = 0; i < batch.count; i++) {
+    const [key, value] = [batch.keys[i] ?? null, batch.values[i] ?? null];
+    if (match({ key, value, headers: batch.headers(i) })) found.push(i);
+  }
   return found;
 }
 

@@ -1,25 +1,42 @@
 /**
  * Everything that is stored of one entity, removed: from the log first, so that no replay brings it
- * back, then from history, from the online store, and from the files of both stores. A stop in
- * between leaves some of it; erasing again removes the rest.
+ * back, then from history, of backfills too, from saved datasets, from the online store, and from the
+ * files of both stores. A stop in between leaves some of it; erasing again removes the rest.
  */
-import { reclaimSegments } from '../checkpoint/index.ts';
+import { stat } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { type ErasedRows, eraseRows, remarkFiles } from '../backfill/index.ts';
+import { eraseFromOutbox, reclaimSegments } from '../checkpoint/index.ts';
 import { keyCoercerOf } from '../core/coerce.ts';
 import type { FieldType, FieldValue } from '../core/field-type.ts';
-import type { Catalog, Entity, FeatureView, TopicSource } from '../definition/index.ts';
+import type {
+  Catalog,
+  Entity,
+  FeatureView,
+  ParquetSource,
+  TopicSource,
+} from '../definition/index.ts';
 import { fieldLiteral, quoteIdentifier } from '../duckdb/index.ts';
 import { FreshetError } from '../errors.ts';
 import { eraseEntity } from '../online/index.ts';
 import { byRange, parquetRelation } from '../segment/index.ts';
+import type { StateStore } from '../state/index.ts';
+import { backfillFolders } from './backfill-folders.ts';
+import { type DatasetErasure, eraseFromDatasets } from './erase-from-datasets.ts';
 import { eraseFromLog, type LogErasure } from './erase-from-log.ts';
 import type { Resources } from './resources.ts';
+import type { SavedDatasets } from './saved-datasets.ts';
 
-export interface EraseOptions {
-  readonly entity: Entity;
+export interface EraseRequest {
   /** A value of each join key of the entity. */
   readonly keyValues: Readonly<Record<string, unknown>>;
   /** Only counts. Default false. */
   readonly dryRun?: boolean;
+}
+
+export interface EraseOptions extends EraseRequest {
+  readonly entity: Entity;
+  readonly datasets: SavedDatasets;
 }
 
 /** What was removed, and what cannot be. */
@@ -33,27 +50,46 @@ export interface EraseResult {
     readonly files: number;
   }[];
   readonly log: readonly LogErasure[];
-  /** Files of others that hold rows of the entity: they are read, and never written. */
-  readonly batchHistory: readonly { readonly source: string; readonly rows: number }[];
+  /** By topic, records that a stopped engine had not appended yet. */
+  readonly outbox: readonly { readonly topic: string; readonly records: number }[];
+  readonly batchHistory: readonly BatchErasure[];
+  readonly datasets: readonly DatasetErasure[];
+}
+
+/** Of one Parquet source that has anything of the entity. */
+export interface BatchErasure {
+  readonly source: string;
+  /** Rows that backfills have loaded, and the parts that they were in. */
+  readonly rows: number;
+  readonly files: number;
+  /** Rows that backfills have set aside. */
+  readonly badRows: number;
+  /** Rows in files of others, which are read, and never written. */
+  readonly foreignRows: number;
+  /** Files of others that rows were loaded from, which have them still. */
+  readonly madeOf: readonly string[];
 }
 
 /** @throws FreshetError INVALID_ARGUMENT for join keys that are missing or none, VALUE_TYPE */
 export async function erase(
   resources: Resources,
   catalog: Catalog,
-  { entity, keyValues: given, dryRun = false }: EraseOptions,
+  { entity, keyValues: given, datasets, dryRun = false }: EraseOptions,
 ): Promise<EraseResult> {
   const keyValues = requireKeyValues(entity, given);
   const views = [...catalog.views.values()].filter((view) =>
     view.entities.some(({ name }) => name === entity.name),
   );
   const sources = [...new Set(views.flatMap(({ streamSource }) => streamSource ?? []))];
-  const log = await eraseFromLog(resources, { catalog, views, sources, keyValues, dryRun });
+  const found = await eraseFromLog(resources, { catalog, views, sources, keyValues, dryRun });
   const segments = [];
   for (const source of sources) {
     segments.push(await eraseFromSegments(resources, source, keyValues, dryRun));
   }
   const state = await resources.state();
+  const batchHistory = await eraseFromBatchHistory(resources, state, views, keyValues, dryRun);
+  const erasedDatasets = await eraseFromDatasets(datasets, catalog, { entity, keyValues, dryRun });
+  const waiting = await eraseFromOutbox(state, found.isOfEntity, { dryRun });
   const online = [];
   for (const view of views) {
     const entities = await eraseEntity(state, view, keyValues, { dryRun });
@@ -63,8 +99,11 @@ export async function erase(
     await state.kv.purge();
     await resources.reopenState();
   }
-  const batchHistory = await countBatchHistory(resources, views, keyValues);
-  return { entity: entity.name, keyValues, online, segments, log, batchHistory };
+  return {
+    ...{ entity: entity.name, keyValues, online, segments, log: found.erasures },
+    outbox: [...waiting].map(([topic, records]) => ({ topic, records })),
+    ...{ batchHistory, datasets: erasedDatasets },
+  };
 }
 
 function requireKeyValues(
@@ -122,22 +161,65 @@ async function eraseFromSegments(
   return { source: source.name, rows, files };
 }
 
-async function countBatchHistory(
+async function eraseFromBatchHistory(
   resources: Resources,
+  state: StateStore,
   views: readonly FeatureView[],
   keyValues: Readonly<Record<string, FieldValue>>,
-): Promise<EraseResult['batchHistory']> {
-  const duckdb = await resources.duckdb();
-  const sources = [...new Set(views.flatMap(({ batchSource }) => batchSource ?? []))];
-  const found = [];
-  for (const source of sources) {
-    const { sql } = await parquetRelation(duckdb, source, resources.config.repoDir);
-    const [row] = await duckdb.query(
-      `SELECT count(*)::DOUBLE AS n FROM (${sql}) WHERE ${matchSql(source, keyValues)}`,
-    );
-    found.push({ source: source.name, rows: Number(row?.['n']) });
+  dryRun: boolean,
+): Promise<BatchErasure[]> {
+  await using duckdb = await (await resources.duckdb()).connect();
+  const found: BatchErasure[] = [];
+  for (const source of new Set(views.flatMap(({ batchSource }) => batchSource ?? []))) {
+    const folders = backfillFolders(source, resources.config);
+    const all = await countRows(resources, source, keyValues);
+    const erased = await eraseRows({ duckdb, source, ...folders, keyValues, dryRun });
+    if (!dryRun) await remark(state, views, source, erased);
+    const { rows, files, badRows, madeOf } = erased;
+    const foreignRows = all - rows;
+    if (all + badRows === 0) continue;
+    found.push({ source: source.name, rows, files, badRows, foreignRows, madeOf });
   }
-  return found.filter(({ rows }) => rows > 0);
+  return found;
+}
+
+async function countRows(
+  resources: Resources,
+  source: ParquetSource,
+  keyValues: Readonly<Record<string, FieldValue>>,
+): Promise<number> {
+  const { repoDir } = resources.config;
+  if (await isMissing(source, repoDir)) return 0;
+  const duckdb = await resources.duckdb();
+  const { sql } = await parquetRelation(duckdb, source, repoDir);
+  const [row] = await duckdb.query(
+    `SELECT count(*)::DOUBLE AS n FROM (${sql}) WHERE ${matchSql(source, keyValues)}`,
+  );
+  return Number(row?.['n']);
+}
+
+/** A file or folder that is still to come; of a glob and a remote path DuckDB has to tell. */
+async function isMissing({ path }: ParquetSource, repoDir: string): Promise<boolean> {
+  if (/[*?[]|:\/\//.test(path)) return false;
+  return stat(resolve(repoDir, path)).then(
+    () => false,
+    (thrown: NodeJS.ErrnoException) => thrown.code === 'ENOENT',
+  );
+}
+
+/** What was loaded is not loaded again because its files were written anew. */
+async function remark(
+  state: StateStore,
+  views: readonly FeatureView[],
+  source: ParquetSource,
+  { marks }: ErasedRows,
+): Promise<void> {
+  const sourceId = state.dictionary.sourceId(source.name);
+  for (const { name, batchSource } of views) {
+    const viewId = state.dictionary.viewId(name);
+    if (batchSource !== source || sourceId === undefined || viewId === undefined) continue;
+    await remarkFiles(state, { sourceId, viewId }, marks);
+  }
 }
 
 function matchSql(

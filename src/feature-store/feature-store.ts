@@ -48,7 +48,7 @@ import { type BackfillOptions, type BackfillSummary, backfill } from './backfill
 import { DeadLetters } from './dead-letters.ts';
 import { DegradedSources } from './degraded-sources.ts';
 import { type EntityHistory, type EntityHistoryOptions, entityHistory } from './entity-history.ts';
-import { type EraseOptions, type EraseResult, erase } from './erase.ts';
+import { type EraseRequest, type EraseResult, erase } from './erase.ts';
 import { History } from './history.ts';
 import {
   type MaterializeRange,
@@ -320,14 +320,14 @@ export class FeatureStore implements AsyncDisposable {
   }
 
   /**
-   * Removes all that is stored of one entity: online, in history, and in the embedded log.
+   * Removes all that is stored of one entity: online, in history and datasets, in the embedded log.
    * @throws FreshetError INVALID_ARGUMENT while the engine runs, and as `erase` says
    */
-  async erase(entityName: string, options: Omit<EraseOptions, 'entity'>): Promise<EraseResult> {
+  async erase(entityName: string, options: EraseRequest): Promise<EraseResult> {
     if (options.dryRun !== true) this.#requireStopped('erase');
     const entity = requireEntity(this.#catalog, entityName);
     return this.#resources.alone(() =>
-      erase(this.#resources, this.#catalog, { ...options, entity }),
+      erase(this.#resources, this.#catalog, { ...options, entity, datasets: this.datasets }),
     );
   }
 

@@ -7,7 +7,14 @@ import { didYouMean } from '../core/nearest.ts';
 import { type Catalog, definitionRecord, viewFingerprint } from '../definition/index.ts';
 import { quoteIdentifier, quoteLiteral } from '../duckdb/index.ts';
 import { FreshetError } from '../errors.ts';
-import type { HistoricalReader, KnownAtOffsets, NamedHistoricalRequest } from '../join/index.ts';
+import {
+  type HistoricalReader,
+  type KnownAtOffsets,
+  type NamedHistoricalRequest,
+  PARQUET_COPY,
+  writeWhole,
+} from '../join/index.ts';
+import { nodeFileSystem } from '../segment/index.ts';
 import type { Resources } from './resources.ts';
 
 /** What a saved dataset was made of: enough to make it again, to the same bytes. */
@@ -98,7 +105,7 @@ export class SavedDatasets {
         rowCount: metadata.rowCount,
         sha256: await sha256Of(data),
       };
-      await writeFile(join(temporary, RECEIPT), `${JSON.stringify(receipt, null, 2)}\n`);
+      await writeReceipt(temporary, receipt);
       await rename(temporary, folder);
       return receipt;
     } catch (thrown) {
@@ -133,6 +140,47 @@ export class SavedDatasets {
   async remove(name: string): Promise<void> {
     await this.receipt(name);
     await rm(join(this.#folder, name), { recursive: true });
+  }
+
+  /**
+   * Takes the rows out that a condition is true of, and answers with their number; the receipt is
+   * that of the rows that are left. With `dryRun` they are only counted. @throws FreshetError
+   * DATASET_NOT_FOUND, DISK_FULL, DISK_FAILED
+   */
+  async eraseRows(
+    name: string,
+    matchSql: string,
+    { dryRun = false }: { readonly dryRun?: boolean } = {},
+  ): Promise<number> {
+    const receipt = await this.receipt(name);
+    await using duckdb = await (await this.#resources.duckdb()).connect();
+    const rows = `read_parquet(${quoteLiteral(this.path(name))})`;
+    const [counted] = await duckdb.query(
+      `SELECT count(*)::DOUBLE AS n FROM ${rows} WHERE ${matchSql}`,
+    );
+    const found = Number(counted?.['n']);
+    if (found === 0 || dryRun) return found;
+    // Sorted as a join sorts them: row groups are cut where it cuts them, for the same bytes.
+    const kept =
+      `SELECT * EXCLUDE (file_row_number) FROM read_parquet(${quoteLiteral(this.path(name))}, ` +
+      `file_row_number = true) WHERE (${matchSql}) IS NOT TRUE ORDER BY file_row_number`;
+    await writeWhole(nodeFileSystem, this.path(name), async (temporary) => {
+      await duckdb.run(`COPY (${kept}) TO ${quoteLiteral(temporary)} (${PARQUET_COPY})`);
+      // Before the rows: with the receipt alone, erasing again finds the rows and writes both.
+      await writeReceipt(join(this.#folder, name), {
+        ...receipt,
+        ...{ rowCount: receipt.rowCount - found, sha256: await sha256Of(temporary) },
+      });
+    });
+    return found;
+  }
+
+  /** What killed processes have left. */
+  async removeUnfinished(): Promise<void> {
+    const found = await readdir(this.#folder).catch(() => []);
+    for (const name of found.filter((each) => each.startsWith('.'))) {
+      await rm(join(this.#folder, name), { recursive: true, force: true });
+    }
   }
 
   /**
@@ -224,6 +272,12 @@ export class SavedDatasets {
     });
     return found.filter((name) => !name.startsWith('.')).sort();
   }
+}
+
+/** In the folder of a dataset; there whole or as it was. */
+async function writeReceipt(folder: string, receipt: DatasetReceipt): Promise<void> {
+  const text = `${JSON.stringify(receipt, null, 2)}\n`;
+  await writeWhole(nodeFileSystem, join(folder, RECEIPT), (file) => writeFile(file, text));
 }
 
 async function sha256Of(file: string): Promise<string> {

@@ -7,7 +7,7 @@ import { arrowFileBytes, arrowSchema, arrowTable, recordBatch } from './arrow.ts
 import type { JoinPlan } from './join-plan.ts';
 import { type HistoricalChunk, historicalChunk, type OutputColumn, rowsOfChunk } from './output.ts';
 import type { KnownAtOffsets } from './view-rows.ts';
-import { writeBytes, writeWhole } from './write-file.ts';
+import { PARQUET_COPY, writeBytes, writeWhole } from './write-file.ts';
 
 /** What is known about an answer before it is read. */
 export interface HistoricalMetadata {
@@ -88,7 +88,7 @@ export class HistoricalFeatures<Row extends object> implements AsyncIterable<Row
 
   /** A Parquet file that is there whole or not at all. Timestamps are UTC; json is text. */
   async toParquet(path: string): Promise<void> {
-    await this.#copy(path, 'FORMAT parquet, COMPRESSION zstd');
+    await this.#copy(path, PARQUET_COPY);
   }
 
   /** A CSV file with a header that is there whole or not at all. Timestamps are ISO 8601 UTC. */

@@ -24,3 +24,4 @@ export {
   type RowsOf,
   type ViewRowsOptions,
 } from './view-rows.ts';
+export { PARQUET_COPY, writeWhole } from './write-file.ts';

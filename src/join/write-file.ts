@@ -28,6 +28,9 @@ export async function writeWhole(
   }
 }
 
+/** How an answer is copied to Parquet: the same rows have the same bytes. */
+export const PARQUET_COPY = 'FORMAT parquet, COMPRESSION zstd';
+
 export async function writeBytes(path: string, bytes: AsyncIterable<Uint8Array>): Promise<void> {
   await pipeline(Readable.from(bytes), createWriteStream(path));
 }

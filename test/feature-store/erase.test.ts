@@ -1,18 +1,23 @@
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { encodeOutboxRecord } from '../../src/checkpoint/outbox.ts';
 import {
   entity,
   type FeatureStore,
+  featureService,
   featureView,
   lifetime,
   openFeatureStore,
+  parquetSource,
   session,
   topicSource,
   tumbling,
   windowedFeatureView,
 } from '../../src/index.ts';
+import { KvBatch } from '../../src/kv/index.ts';
+import { numberedKey, SPACE } from '../../src/state/index.ts';
 
 const person = entity({ name: 'person', joinKeys: { email: 'string' } });
 const shop = entity({ name: 'shop', joinKeys: { shop: 'int64' } });
@@ -54,8 +59,37 @@ const byShop = windowedFeatureView({
   aggregations: [{ function: 'count', window: lifetime(), name: 'shop_orders' }],
 });
 
+const oldOrders = parquetSource({
+  name: 'old_orders',
+  path: 'old',
+  schema: { at: 'timestamp', email: 'string', shop: 'int64', amount: 'float64' },
+  timestampField: 'at',
+});
+const oldest = featureView({
+  name: 'old_order',
+  entities: [person],
+  source: orders,
+  batchSource: oldOrders,
+  schema: { amount: 'float64' },
+});
+const ever = windowedFeatureView({
+  name: 'orders_ever',
+  entities: [person],
+  source: oldOrders,
+  aggregations: [{ function: 'count', window: lifetime(), name: 'ever' }],
+});
+const pairs = featureService({
+  name: 'pairs',
+  features: [
+    oldest.withName('buyer').withJoinKeyMap({ email: 'buyer' }),
+    oldest.withName('seller').withJoinKeyMap({ email: 'seller' }),
+  ],
+});
+
 const FORGOTTEN = 'forget.me@example.org';
 const KEPT = ['ann@example.org', 'bob@example.org', 'eve@example.org'];
+const emailsSql = [FORGOTTEN, ...KEPT].map((email) => `'${email}'`).join(', ');
+const LABELS = 300_000;
 const START_MS = Date.parse('2026-03-01T00:00:00Z');
 
 describe('erasing an entity', () => {
@@ -66,7 +100,19 @@ describe('erasing an entity', () => {
     directory = await mkdtemp(join(tmpdir(), 'freshet-erase-'));
     store = await openFeatureStore({
       directory,
-      definitions: [person, shop, orders, last, atShop, hourly, byShop],
+      definitions: [
+        person,
+        shop,
+        orders,
+        last,
+        atShop,
+        hourly,
+        byShop,
+        oldOrders,
+        oldest,
+        ever,
+        pairs,
+      ],
       config: {
         project: 'erase',
         engine: { batchRecordsMax: 16 },
@@ -93,6 +139,8 @@ describe('erasing an entity', () => {
         { view: 'last_order', entities: 1 },
         { view: 'orders_at_shop', entities: 2 },
         { view: 'hourly_orders', entities: 1 },
+        { view: 'old_order', entities: 1 },
+        { view: 'orders_ever', entities: 0 },
       ],
       segments: [{ source: 'orders', rows: 30 }],
       log: [
@@ -100,7 +148,9 @@ describe('erasing an entity', () => {
         { topic: 'hourly-orders', erased: true },
         { topic: 'erase.dead-letter', records: 1, erased: true },
       ],
+      outbox: [],
       batchHistory: [],
+      datasets: [],
     });
     expect(await answers(KEPT)).toEqual(before);
     expect(await answers([FORGOTTEN])).toEqual([
@@ -120,6 +170,83 @@ describe('erasing an entity', () => {
     await runEngine();
     expect(await answers([...KEPT, FORGOTTEN])).toEqual(before);
     expect((await store.verify({ views: ['last_order', 'hourly_orders'] })).same).toBe(true);
+  });
+
+  it('removes it from what backfills loaded and set aside, and from datasets, of history that was compacted', async () => {
+    const exported = await loadExport();
+    await store.history.compact({ all: true });
+    await saveDatasets();
+    const planned = await store.erase('person', { keyValues: { email: FORGOTTEN }, dryRun: true });
+    const before = await everCounts();
+    expect(before).toEqual([50, 50, 50, 50]);
+    const result = await store.erase('person', { keyValues: { email: FORGOTTEN } });
+    expect(result).toEqual(planned);
+    expect(result).toMatchObject({
+      segments: [{ source: 'orders', rows: 30 }],
+      batchHistory: [
+        {
+          source: 'old_orders',
+          rows: 50,
+          files: 1,
+          badRows: 1,
+          foreignRows: 0,
+          madeOf: [exported],
+        },
+      ],
+      datasets: [
+        { dataset: 'newest', rows: LABELS / 4 },
+        { dataset: 'pairs', rows: 2 },
+      ],
+    });
+    expect(await everCounts()).toEqual([null, 50, 50, 50]);
+    for (const { name } of await store.datasets.list()) {
+      expect(await store.datasets.verify(name)).toMatchObject({ reproduced: true, staleRows: 0 });
+    }
+    // Nothing comes back from the file, and nothing that stayed is read again.
+    const again = await store.backfill({
+      source: 'old_orders',
+      files: [exported],
+      columns: { email: 'mail' },
+    });
+    expect(again).toMatchObject({ filesKnown: 1, rowsLoaded: 0, online: { old_order: 0 } });
+    const read = await store.materialize({ startTime: 0, endTime: new Date(START_MS) });
+    expect(read.map(({ rowsRead }) => rowsRead)).toEqual([0, 0]);
+    expect(await everCounts()).toEqual([null, 50, 50, 50]);
+    await store.close();
+    await rm(exported);
+    expect(await holding(FORGOTTEN)).toEqual([]);
+    expect(await holding(KEPT[0] as string)).not.toEqual([]);
+  });
+
+  it('removes what a killed engine had not sent yet, and what killed processes left half made', async () => {
+    const state = await store.resources.state();
+    const waiting = { topic: 'hourly-orders', partition: 0, key: null, headers: [] };
+    for (const [sequence, email] of [FORGOTTEN, KEPT[0]].entries()) {
+      const value = Buffer.from(JSON.stringify({ email, orders_1h: 1 }));
+      const key = numberedKey(
+        state.dictionary.sourceId('orders') as number,
+        0,
+        SPACE.outbox,
+        sequence,
+      );
+      const batch = new KvBatch();
+      batch.put(key, encodeOutboxRecord({ ...waiting, value }));
+      await state.kv.write(batch);
+    }
+    const unfinished = [
+      'old/import-000001-0123456789abcdef-0-0.parquet.tmp',
+      'data/datasets/.spring.tmp/data.parquet',
+      'data/datasets/.spring.verify.parquet',
+    ].map((path) => join(directory, path));
+    for (const path of unfinished) {
+      await mkdir(dirname(path), { recursive: true });
+      await writeFile(path, FORGOTTEN);
+    }
+    const { outbox } = await store.erase('person', { keyValues: { email: FORGOTTEN } });
+    expect(outbox).toEqual([{ topic: 'hourly-orders', records: 1 }]);
+    await store.close();
+    expect(await holding(FORGOTTEN)).toEqual([]);
+    expect(await holding('"orders_1h":1')).not.toEqual([]);
   });
 
   it('twice finds nothing the second time', async () => {
@@ -151,9 +278,54 @@ describe('erasing an entity', () => {
     await store.stopEngine();
   });
 
-  /** Files below the data folder that hold a text. */
+  /** 200 rows and 4 that have no time, one of each. */
+  async function loadExport(): Promise<string> {
+    const exported = join(directory, 'export.parquet');
+    const duckdb = await store.resources.duckdb();
+    await duckdb.run(
+      `COPY (SELECT ([${emailsSql}])[i % 4 + 1] AS mail, i AS amount, 1 AS shop,
+         CASE WHEN i < 200 THEN TIMESTAMP '2026-01-01' + to_hours(i::INTEGER) END AS at
+       FROM range(204) t(i)) TO '${exported}' (FORMAT parquet)`,
+    );
+    const columns = { email: 'mail' };
+    const loaded = await store.backfill({ source: 'old_orders', files: [exported], columns });
+    expect(loaded).toMatchObject({ rowsLoaded: 200, rowsBad: 4 });
+    return exported;
+  }
+
+  async function saveDatasets(): Promise<void> {
+    const event_timestamp = new Date(START_MS);
+    const [ann, bob] = KEPT as [string, string];
+    await store.datasets.save('newest', {
+      features: ['last_order:amount', 'orders_ever:ever'],
+      entityRows: {
+        // More than a row group.
+        sql: `SELECT ([${emailsSql}])[i % 4 + 1] AS email, i, make_timestamp(${START_MS * 1_000}) AS event_timestamp
+          FROM range(${LABELS}) t(i)`,
+      },
+    });
+    await store.datasets.save('pairs', {
+      service: 'pairs',
+      fullFeatureNames: true,
+      entityRows: [
+        { buyer: FORGOTTEN, seller: ann, event_timestamp },
+        { buyer: ann, seller: FORGOTTEN, event_timestamp },
+        { buyer: ann, seller: bob, event_timestamp },
+      ],
+    });
+  }
+
+  async function everCounts(): Promise<unknown[]> {
+    const { rows } = await store.getOnlineFeatures({
+      features: ['orders_ever:ever'],
+      entityRows: [FORGOTTEN, ...KEPT].map((email) => ({ email })),
+    });
+    return rows.map(({ ever: count }) => (count === null ? null : Number(count)));
+  }
+
+  /** Files of the repository that hold a text. */
   async function holding(text: string): Promise<string[]> {
-    const files = await readdir(join(directory, 'data'), { recursive: true, withFileTypes: true });
+    const files = await readdir(directory, { recursive: true, withFileTypes: true });
     const found: string[] = [];
     for (const file of files.filter((entry) => entry.isFile())) {
       const path = join(file.parentPath, file.name);

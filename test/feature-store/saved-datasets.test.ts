@@ -137,7 +137,10 @@ describe('a saved dataset', () => {
 
   it('says so when history that it was made of is gone', async () => {
     await store.datasets.save('spring', request());
-    await store.erase('shop', { keyValues: { shop: 's1' } });
+    await store.close();
+    const retention = { newest_sale: { bytes: 1 }, shop_sales: { bytes: 1 } };
+    store = await open(DEFINITIONS, { retention });
+    await store.history.retain();
     const verified = await store.datasets.verify('spring');
     expect(verified.reproduced).toBe(false);
     expect(verified.staleRows).toBeGreaterThan(0);
@@ -220,10 +223,10 @@ describe('a saved dataset', () => {
     return await joined.toArray();
   }
 
-  function open(definitions = DEFINITIONS): Promise<FeatureStore> {
+  function open(definitions = DEFINITIONS, offlineStore = {}): Promise<FeatureStore> {
     const config = {
       project: 'dataset',
-      offlineStore: { segmentRowsMax: 30 },
+      offlineStore: { segmentRowsMax: 30, ...offlineStore },
       engine: { batchRecordsMax: 15 },
     };
     return openFeatureStore({ directory, definitions, config, clock: new ManualClock(START_MS) });

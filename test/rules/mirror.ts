@@ -190,7 +190,11 @@ export const sharedTests: readonly Shared[] = [
   },
   {
     test: 'test/feature-store/erase.test.ts',
-    covers: ['connectors/embedded/erase-records.ts', 'src/feature-store/erase-from-log.ts'],
+    covers: [
+      'connectors/embedded/erase-records.ts',
+      'src/feature-store/erase-from-datasets.ts',
+      'src/feature-store/erase-from-log.ts',
+    ],
     because: 'an entity is erased when no file holds a byte of it, and all else is as it was',
   },
   {

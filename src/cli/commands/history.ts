@@ -123,7 +123,7 @@ async function erase(
 }
 
 function printErasure(output: Output, result: EraseResult, dryRun: boolean): void {
-  const { online, segments, log, batchHistory } = result;
+  const { online, segments, log, outbox, batchHistory, datasets } = result;
   const done = dryRun ? 'would go' : 'removed';
   output.table([
     ...online.map(({ view, entities }) => ({
@@ -137,10 +137,29 @@ function printErasure(output: Output, result: EraseResult, dryRun: boolean): voi
       rows: records,
       what: erased ? done : 'stays until the retention of the topic',
     })),
-    ...batchHistory.map(({ source, rows }) => ({
-      where: `files of ${source}`,
-      rows,
-      what: 'stays: these files are not Freshet’s',
+    ...outbox.map(({ topic, records }) => ({
+      where: `on the way to topic ${topic}`,
+      rows: records,
+      what: done,
     })),
+    ...batchHistory.flatMap((erasure) => batchRows(erasure, done)),
+    ...datasets.map(({ dataset, rows }) => ({ where: `dataset ${dataset}`, rows, what: done })),
   ]);
+  const foreign = batchHistory.flatMap(({ madeOf }) => madeOf);
+  if (foreign.length === 0) return;
+  output.line();
+  output.line('Files of others that rows were loaded from, and that have them still:');
+  for (const file of foreign) output.line(`  ${file}`);
+}
+
+function batchRows(
+  { source, rows, badRows, foreignRows }: EraseResult['batchHistory'][number],
+  done: string,
+): Record<string, Cell>[] {
+  const stays = 'stays: these files are not Freshet’s';
+  return [
+    { where: `backfills of ${source}`, rows, what: done },
+    { where: `bad rows of ${source}`, rows: badRows, what: done },
+    { where: `files of ${source}`, rows: foreignRows, what: stays },
+  ].filter((row) => row.rows > 0);
 }
