@@ -10,7 +10,7 @@
  * cannot be told from what was counted, so that it makes a windowed view begin again.
  */
 import { type FeatureView, type ParquetSource, stateFingerprint } from '../definition/index.ts';
-import { type DuckdbConnection, quoteIdentifier, quoteLiteral } from '../duckdb/index.ts';
+import { type DuckdbConnection, quoteIdentifier } from '../duckdb/index.ts';
 import { FreshetError } from '../errors.ts';
 import { KvBatch } from '../kv/index.ts';
 import { claimView } from '../online/index.ts';
@@ -320,11 +320,8 @@ class BackfillRun {
 
   /** Marks of the files by path, in the order in which they are numbered in offsets. */
   async #fileMarks(): Promise<FileMarks> {
-    const { duckdb } = this.#options;
-    const { path } = this.#relation;
-    const found = await duckdb.query(`SELECT file FROM glob(${quoteLiteral(path)}) ORDER BY file`);
     const marks: Record<string, string> = {};
-    for (const { file } of found) marks[file as string] = await fileMark(file as string);
+    for (const file of this.#relation.files) marks[file] = await fileMark(file);
     return marks;
   }
 

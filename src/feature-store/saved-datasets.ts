@@ -9,6 +9,7 @@ import { quoteIdentifier, quoteLiteral } from '../duckdb/index.ts';
 import { FreshetError } from '../errors.ts';
 import {
   type HistoricalReader,
+  type KnownAtFiles,
   type KnownAtOffsets,
   type NamedHistoricalRequest,
   PARQUET_COPY,
@@ -27,6 +28,8 @@ export interface DatasetReceipt {
   readonly labelColumns: readonly string[];
   /** By topic, the offsets below which rows were seen: the snapshot of history. */
   readonly known: KnownAtOffsets;
+  /** By Parquet source, the files whose rows were seen. */
+  readonly knownFiles: KnownAtFiles;
   /** Of the views that were read. */
   readonly fingerprints: Readonly<Record<string, string>>;
   readonly rowCount: number;
@@ -101,6 +104,7 @@ export class SavedDatasets {
         request: JSON.parse(JSON.stringify(asked)),
         labelColumns: metadata.columns.filter(({ from }) => from === 'entity').map((c) => c.name),
         known: metadata.known,
+        knownFiles: metadata.knownFiles,
         fingerprints: metadata.fingerprints,
         rowCount: metadata.rowCount,
         sha256: await sha256Of(data),
@@ -198,9 +202,9 @@ export class SavedDatasets {
     }
     const again = join(this.#folder, `.${name}.verify.parquet`);
     try {
-      await this.#make(receipt, receipt.known, again);
+      await this.#make(receipt, again, { isAsKnown: true });
       const reproduced = (await sha256Of(again)) === receipt.sha256;
-      await this.#make(receipt, null, again);
+      await this.#make(receipt, again, { isAsKnown: false });
       const { staleRows, staleFeatures } = await this.#compare(receipt, again);
       return { name, changedViews, reproduced, staleRows, staleFeatures };
     } finally {
@@ -209,9 +213,9 @@ export class SavedDatasets {
   }
 
   async #make(
-    { name, request, labelColumns }: DatasetReceipt,
-    known: KnownAtOffsets | null,
+    { name, request, labelColumns, known, knownFiles }: DatasetReceipt,
     file: string,
+    { isAsKnown }: { readonly isAsKnown: boolean },
   ): Promise<void> {
     const columns = labelColumns.map(quoteIdentifier).join(', ');
     const sql = `SELECT ${columns} FROM read_parquet(${quoteLiteral(this.path(name))})`;
@@ -219,7 +223,7 @@ export class SavedDatasets {
     await using answer = await reader.getHistoricalFeatures({
       ...request,
       entityRows: { sql },
-      ...(known !== null && { knownAtOffsets: known }),
+      ...(isAsKnown && { knownAtOffsets: known, knownAtFiles: knownFiles }),
     } as NamedHistoricalRequest);
     await answer.toParquet(file);
   }

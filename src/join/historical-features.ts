@@ -6,7 +6,7 @@ import { quoteLiteral } from '../duckdb/index.ts';
 import { arrowFileBytes, arrowSchema, arrowTable, recordBatch } from './arrow.ts';
 import type { JoinPlan } from './join-plan.ts';
 import { type HistoricalChunk, historicalChunk, type OutputColumn, rowsOfChunk } from './output.ts';
-import type { KnownAtOffsets } from './view-rows.ts';
+import type { KnownAtFiles, KnownAtOffsets } from './view-rows.ts';
 import { PARQUET_COPY, writeBytes, writeWhole } from './write-file.ts';
 
 /** What is known about an answer before it is read. */
@@ -23,6 +23,8 @@ export interface HistoricalMetadata {
   readonly maxEventTimestampUs: number | null;
   /** By topic, the offsets of its partitions below which rows are seen: `knownAtOffsets` of a repeat. */
   readonly known: KnownAtOffsets;
+  /** By Parquet source, the files whose rows are seen: `knownAtFiles` of a repeat. */
+  readonly knownFiles: KnownAtFiles;
   /** Of the views that were read, by name: equal for definitions that mean the same. */
   readonly fingerprints: Readonly<Record<string, string>>;
 }

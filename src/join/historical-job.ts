@@ -26,7 +26,7 @@ import type { RowRelation } from './row-relation.ts';
 import { runTransforms, transformOutputs } from './run-transforms.ts';
 import { loadSpine, resolveRange } from './spine.ts';
 import { sweepWindows } from './sweep-windows.ts';
-import type { KnownAtOffsets, RowsOf } from './view-rows.ts';
+import type { KnownAtFiles, KnownAtOffsets, RowsOf } from './view-rows.ts';
 
 export interface JobOptions {
   readonly duckdb: Duckdb;
@@ -68,7 +68,8 @@ async function planJob(
     readonly endRead: () => void;
   },
 ): Promise<HistoricalJob> {
-  const relations = await relationsOf(features, options.rowsOf, request.knownAtOffsets);
+  const { knownAtOffsets: offsets, knownAtFiles: files } = request;
+  const relations = await relationsOf(features, options.rowsOf, { offsets, files });
   const connection = await options.duckdb.connect();
   try {
     const load: LabelLoad = { options, connection, request, features, relations, rules };
@@ -282,6 +283,7 @@ function metadataOf(
     minEventTimestampUs: labels.minTimeUs,
     maxEventTimestampUs: labels.maxTimeUs,
     known: knownOffsets(reads),
+    knownFiles: knownFiles(reads),
     fingerprints: fingerprintsOf(features),
   };
 }
@@ -295,10 +297,16 @@ function fingerprintsOf({ reads, transforms }: FeaturePlan): Record<string, stri
 
 /** By topic; views of one source see the same rows. */
 function knownOffsets(reads: readonly SourcedRead[]): KnownAtOffsets {
-  const known = reads.flatMap(({ relations }) =>
-    relations.flatMap((relation) => relation.known ?? []),
-  );
-  return Object.fromEntries(known.map(({ topic, endOffsets }) => [topic, endOffsets]));
+  const known = reads.flatMap(({ relations }) => relations.flatMap((each) => each.known ?? []));
+  const topics = known.flatMap((each) => ('topic' in each ? [[each.topic, each.endOffsets]] : []));
+  return Object.fromEntries(topics);
+}
+
+/** By Parquet source. */
+function knownFiles(reads: readonly SourcedRead[]): KnownAtFiles {
+  const known = reads.flatMap(({ relations }) => relations.flatMap((each) => each.known ?? []));
+  const sources = known.flatMap((each) => ('source' in each ? [[each.source, each.files]] : []));
+  return Object.fromEntries(sources);
 }
 
 async function requireRowCount(

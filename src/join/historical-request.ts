@@ -5,7 +5,7 @@ import { FreshetError } from '../errors.ts';
 import type { FeatureRequest } from '../transform/index.ts';
 import type { EntityRows } from './entity-rows.ts';
 import type { JoinRules, JoinStrategy, KnownAt, LateRows } from './join-plan.ts';
-import type { KnownAtOffsets } from './view-rows.ts';
+import type { KnownAtFiles, KnownAtOffsets } from './view-rows.ts';
 
 interface CommonRequest<FullNames extends boolean> {
   /** Name the features `alias__feature`. Default false. */
@@ -19,6 +19,8 @@ interface CommonRequest<FullNames extends boolean> {
    * engine stood there. Default: all rows that are published.
    */
   readonly knownAtOffsets?: KnownAtOffsets;
+  /** By Parquet source, the files whose rows are seen, as the metadata of an answer names them. Default: all. */
+  readonly knownAtFiles?: KnownAtFiles;
   /** Rows further behind stream time than the view's grace. Default `served`. */
   readonly late?: LateRows;
   /** Without entity rows: the range of event time whose rows are the labels, both ends included. */

@@ -20,6 +20,7 @@ export type { HistoricalChunk } from './output.ts';
 export type { RowRelation } from './row-relation.ts';
 export {
   createRowsOf,
+  type KnownAtFiles,
   type KnownAtOffsets,
   type RowsOf,
   type ViewRowsOptions,

@@ -3,18 +3,20 @@ import type { FeatureView } from '../definition/index.ts';
 import { FreshetError } from '../errors.ts';
 import type { FeaturePlan } from '../transform/index.ts';
 import type { RowRelation } from './row-relation.ts';
-import type { KnownAtOffsets, RowsOf } from './view-rows.ts';
+import type { KnownAtFiles, KnownAtOffsets, KnownHistory, RowsOf } from './view-rows.ts';
 
 /**
  * The rows of each read; a view that is read under several names is looked up once.
- * @throws FreshetError VIEW_NOT_OFFLINE, INVALID_ARGUMENT for offsets of a topic that none reads
+ * @throws FreshetError VIEW_NOT_OFFLINE, INVALID_ARGUMENT for offsets of a topic, or files of a
+ * source, that none reads
  */
 export async function relationsOf(
   { reads }: FeaturePlan,
   rowsOf: RowsOf,
-  knownAtOffsets: KnownAtOffsets | undefined,
+  known: KnownHistory,
 ): Promise<(readonly RowRelation[])[]> {
-  requireTopics(reads, knownAtOffsets ?? {});
+  requireTopics(reads, known.offsets ?? {});
+  requireSources(reads, known.files ?? {});
   const found = new Map<FeatureView, readonly RowRelation[]>();
   for (const { view } of reads) {
     if (!view.offline) {
@@ -22,7 +24,7 @@ export async function relationsOf(
         where: { view: view.name },
       });
     }
-    if (!found.has(view)) found.set(view, await rowsOf(view, knownAtOffsets));
+    if (!found.has(view)) found.set(view, await rowsOf(view, known));
   }
   return reads.map(({ view }) => found.get(view) as readonly RowRelation[]);
 }
@@ -39,4 +41,13 @@ function requireTopics(reads: FeaturePlan['reads'], offsets: KnownAtOffsets): vo
     const what = `knownAtOffsets: the offsets of topic "${topic}" must be whole numbers`;
     throw new FreshetError('INVALID_ARGUMENT', what, { where: { topic } });
   }
+}
+
+/** @throws FreshetError INVALID_ARGUMENT */
+function requireSources(reads: FeaturePlan['reads'], files: KnownAtFiles): void {
+  const sources = new Set(reads.flatMap(({ view }) => view.batchSource?.name ?? []));
+  const unknown = Object.keys(files).find((source) => !sources.has(source));
+  if (unknown === undefined) return;
+  const what = `knownAtFiles: no view of the request reads the Parquet source "${unknown}". `;
+  throw new FreshetError('INVALID_ARGUMENT', what + didYouMean(unknown, sources));
 }

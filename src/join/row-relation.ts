@@ -15,8 +15,8 @@ export interface RowRelation {
   readonly filesWithin: (
     bounds: TimeBounds,
   ) => { readonly read: number; readonly of: number } | null;
-  /** How far the rows go; null for batch history, which may change. */
-  readonly known: KnownOffsets | null;
+  /** How far the rows go; null where nothing can say it. */
+  readonly known: KnownOffsets | KnownFiles | null;
   readonly rank: SourceRank;
   /** Columns of type TIMESTAMP. Rows without an event time are no rows. */
   readonly eventTime: string;
@@ -29,6 +29,12 @@ export interface RowRelation {
 export interface KnownOffsets {
   readonly topic: string;
   readonly endOffsets: readonly number[];
+}
+
+/** Rows of some files of a Parquet source, by paths that are relative to the repository. */
+export interface KnownFiles {
+  readonly source: string;
+  readonly files: readonly string[];
 }
 
 /** Which rows of a view count, before any label is looked at. */

@@ -1,3 +1,4 @@
+import { relative, resolve } from 'node:path';
 import { RANK_BATCH, RANK_STREAM } from '../core/row-order.ts';
 import type { FeatureView, ParquetSource, TopicSource } from '../definition/index.ts';
 import type { DuckdbConnection } from '../duckdb/index.ts';
@@ -8,12 +9,17 @@ import type { RowRelation } from './row-relation.ts';
 /** By topic, an offset of each partition: rows from there on are not known yet. */
 export type KnownAtOffsets = Readonly<Record<string, readonly number[]>>;
 
+/** By Parquet source, the files whose rows are known; others are not known yet. */
+export type KnownAtFiles = Readonly<Record<string, readonly string[]>>;
+
+/** History as it was at a moment. Default: all that there is, and of a topic or source that it lacks. */
+export interface KnownHistory {
+  readonly offsets?: KnownAtOffsets | undefined;
+  readonly files?: KnownAtFiles | undefined;
+}
+
 /** Where the rows of a view are now: one relation for each of its sources. */
-export type RowsOf = (
-  view: FeatureView,
-  /** By topic: only rows below these offsets of its partitions. Default: all that there are. */
-  knownAtOffsets?: KnownAtOffsets,
-) => Promise<readonly RowRelation[]>;
+export type RowsOf = (view: FeatureView, known?: KnownHistory) => Promise<readonly RowRelation[]>;
 
 export interface ViewRowsOptions {
   readonly duckdb: DuckdbConnection;
@@ -27,22 +33,26 @@ export interface ViewRowsOptions {
 
 /** The rows of Parquet sources and of published segments. */
 export function createRowsOf(options: ViewRowsOptions): RowsOf {
-  return async ({ batchSource, streamSource }, knownAtOffsets = {}) => {
+  return async ({ batchSource, streamSource }, { offsets = {}, files = {} } = {}) => {
     const relations: RowRelation[] = [];
-    if (batchSource !== null) relations.push(await batchRows(options, batchSource));
-    if (streamSource !== null)
-      relations.push(await streamRows(options, streamSource, knownAtOffsets));
+    if (batchSource !== null) relations.push(await batchRows(options, batchSource, files));
+    if (streamSource !== null) relations.push(await streamRows(options, streamSource, offsets));
     return relations;
   };
 }
 
 /** A row of a batch source arrives when it is created; one whose created time is null never does. */
-async function batchRows(options: ViewRowsOptions, source: ParquetSource): Promise<RowRelation> {
-  const { sql } = await parquetRelation(options.duckdb, source, options.baseDirectory);
+async function batchRows(
+  { duckdb, baseDirectory }: ViewRowsOptions,
+  source: ParquetSource,
+  knownFiles: KnownAtFiles,
+): Promise<RowRelation> {
+  const only = knownFiles[source.name]?.map((file) => resolve(baseDirectory, file));
+  const { sql, files } = await parquetRelation(duckdb, source, baseDirectory, only);
   return {
     sqlWithin: () => sql,
     filesWithin: () => null,
-    known: null,
+    known: { source: source.name, files: files.map((file) => relative(baseDirectory, file)) },
     rank: RANK_BATCH,
     eventTime: source.timestampField,
     createdTime: source.createdTimestampField,

@@ -27,10 +27,13 @@ export interface ParquetRelation {
   readonly sql: string;
   /** The file or glob that is read. */
   readonly path: string;
+  /** The files that are read, in the order in which offsets number them. */
+  readonly files: readonly string[];
 }
 
 /**
- * The relation of a file, a glob or a folder (with hive partitions, too).
+ * The relation of a file, a glob or a folder (with hive partitions, too); with `only`, of those files
+ * of it that are among them.
  * A folder without files has no rows. @throws FreshetError COLUMN_MISSING naming column and path,
  *   PARQUET_INVALID for a column whose type cannot be cast, for a path that is not there, and for a
  *   file that is not Parquet
@@ -39,11 +42,19 @@ export async function parquetRelation(
   duckdb: DuckdbConnection,
   source: ParquetSource,
   baseDirectory: string,
+  only?: readonly string[],
 ): Promise<ParquetRelation> {
   const path = await resolvePath(duckdb, source.path, baseDirectory);
-  if (path === null) return emptyRelation(source, join(baseDirectory, source.path));
-  const files = `read_parquet(${quoteLiteral(path)}, union_by_name = true)`;
-  const columns = await duckdb.query(`DESCRIBE SELECT * FROM ${files}`);
+  const folder = join(baseDirectory, source.path);
+  if (path === null) return emptyRelation(source, join(folder, '**', '*.parquet'));
+  const all = await listFiles(duckdb, path);
+  const known = only === undefined ? null : new Set(only);
+  const files = known === null ? all : all.filter((file) => known.has(file));
+  if (known !== null && files.length === 0) return emptyRelation(source, path);
+  // The list, not the glob: what comes between the two is not among `files`. Without any, DuckDB says so.
+  const read = files.length === 0 ? quoteLiteral(path) : `[${files.map(quoteLiteral).join(', ')}]`;
+  const rows = `read_parquet(${read}, union_by_name = true)`;
+  const columns = await duckdb.query(`DESCRIBE SELECT * FROM ${rows}`);
   const sqlTypes = new Map(
     columns.map((column) => [column['column_name'] as string, column['column_type'] as string]),
   );
@@ -51,13 +62,13 @@ export async function parquetRelation(
     ([field, type]) =>
       `${fieldExpression(source, path, sqlTypes, field, type)} AS ${quoteIdentifier(field)}`,
   );
-  const fieldsSql = `SELECT ${fields.join(', ')}, ${OFFSET} AS _offset FROM ${files}`;
+  const fieldsSql = `SELECT ${fields.join(', ')}, ${OFFSET} AS _offset FROM ${rows}`;
   const arrival = arrivalExpression(source);
   const names = Object.keys(source.schema).map(quoteIdentifier);
   const sql =
     `SELECT ${names.join(', ')}, 0::INTEGER AS _partition, _offset, ` +
     `${arrival} AS _arrival, 0::BIGINT AS _late FROM (${fieldsSql})`;
-  return { sql, path };
+  return { sql, path, files };
 }
 
 const OFFSET = '(file_index::BIGINT * 4294967296 + file_row_number::BIGINT)';
@@ -76,6 +87,11 @@ async function resolvePath(
   return (await isFolder(full)) ? null : full;
 }
 
+async function listFiles(duckdb: DuckdbConnection, path: string): Promise<string[]> {
+  const found = await duckdb.query(`SELECT file FROM glob(${quoteLiteral(path)}) ORDER BY file`);
+  return found.map(({ file }) => file as string);
+}
+
 function isFolder(path: string): Promise<boolean> {
   return stat(path).then(
     (stats) => stats.isDirectory(),
@@ -84,14 +100,14 @@ function isFolder(path: string): Promise<boolean> {
 }
 
 /** A folder that is to be filled, by a backfill or otherwise. */
-function emptyRelation({ schema }: ParquetSource, folder: string): ParquetRelation {
+function emptyRelation({ schema }: ParquetSource, path: string): ParquetRelation {
   const fields = Object.entries(schema).map(
     ([field, type]) => `NULL::${fieldTypeToSql(type)} AS ${quoteIdentifier(field)}`,
   );
   const system =
     '0::INTEGER AS _partition, 0::BIGINT AS _offset, NULL::TIMESTAMP AS _arrival, 0::BIGINT AS _late';
   const sql = `SELECT ${fields.join(', ')}, ${system} WHERE false`;
-  return { sql, path: join(folder, '**', '*.parquet') };
+  return { sql, path, files: [] };
 }
 
 function fieldExpression(

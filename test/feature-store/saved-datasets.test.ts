@@ -10,6 +10,7 @@ import {
   featureView,
   onDemandFeatureView,
   openFeatureStore,
+  parquetSource,
   sliding,
   topicSource,
   windowedFeatureView,
@@ -43,6 +44,18 @@ const doubled = onDemandFeatureView({
   sources: [newest],
   schema: { twice: 'float64' },
   transform: ({ amount }) => ({ twice: amount === null ? null : amount * 2 }),
+});
+const oldSales = parquetSource({
+  name: 'old_sales',
+  path: 'old',
+  schema: { at: 'timestamp', shop: 'string', amount: 'float64' },
+  timestampField: 'at',
+});
+const oldest = featureView({
+  name: 'oldest_sale',
+  entities: [shop],
+  source: oldSales,
+  schema: { amount: 'float64' },
 });
 const DEFINITIONS: Definition[] = [shop, sales, newest, hourly, doubled];
 const FEATURES = ['newest_sale:amount', 'shop_sales:amount_2h', 'doubled:twice'];
@@ -111,6 +124,35 @@ describe('a saved dataset', () => {
     // And the same by hand: as it was known at the offsets of the receipt.
     await using then = await store.getHistoricalFeatures({ ...request(), knownAtOffsets: known });
     expect(JSON.stringify(await then.toArray())).toBe(JSON.stringify(before));
+  });
+
+  it('is made again of the files that it saw when a backfill has added others, which it names', async () => {
+    await store.close();
+    store = await open([...DEFINITIONS, oldSales, oldest]);
+    await store.apply();
+    const files = await Promise.all([1, 2].map((amount) => exportFile(amount)));
+    await store.backfill({ source: 'old_sales', files: [files[0] as string] });
+    const receipt = await store.datasets.save('old', {
+      features: ['oldest_sale:amount', 'newest_sale:amount'],
+      fullFeatureNames: true,
+      entityRows: request().entityRows,
+    });
+    expect(receipt.knownFiles).toEqual({
+      old_sales: [expect.stringMatching(/^old\/import-000001-[0-9a-f]{16}-0-0\.parquet$/)],
+    });
+    const fresh = { reproduced: true, staleRows: 0, staleFeatures: {} };
+    expect(await store.datasets.verify('old')).toMatchObject(fresh);
+    await store.backfill({ source: 'old_sales', files });
+    expect(await store.datasets.verify('old')).toMatchObject({
+      reproduced: true,
+      staleRows: 9, // of s0, once in six labels
+      staleFeatures: { oldest_sale__amount: 9 },
+    });
+    await rm(join(directory, receipt.knownFiles['old_sales']?.[0] as string));
+    expect(await store.datasets.verify('old')).toMatchObject({ reproduced: false });
+    await expect(
+      store.getHistoricalFeatures({ ...request(), knownAtFiles: { old_sale: [] } }),
+    ).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
   });
 
   it('cannot be compared when a view means something else now', async () => {
@@ -221,6 +263,17 @@ describe('a saved dataset', () => {
   async function answers(): Promise<unknown[]> {
     await using joined = await store.getHistoricalFeatures(request());
     return await joined.toArray();
+  }
+
+  /** One sale of s0, newer in each file. */
+  async function exportFile(amount: number): Promise<string> {
+    const file = join(directory, `export-${amount}.parquet`);
+    const duckdb = await store.resources.duckdb();
+    await duckdb.run(
+      `COPY (SELECT 's0' AS shop, TIMESTAMP '2026-01-0${amount}' AS at, ${amount}.0::DOUBLE AS amount)
+       TO '${file}' (FORMAT parquet)`,
+    );
+    return file;
   }
 
   function open(definitions = DEFINITIONS, offlineStore = {}): Promise<FeatureStore> {

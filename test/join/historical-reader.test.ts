@@ -50,6 +50,7 @@ describe('the rows of the answer', () => {
     expect(Object.keys(rows[0] as object)).toEqual(Object.keys(sfo));
     expect(features.metadata).toEqual({
       known: {},
+      knownFiles: {},
       fingerprints: { weather: expect.stringMatching(/^[0-9a-f]{16}$/) },
       rowCount: 3,
       columns: [
