@@ -24,7 +24,7 @@ export interface EraseRowsOptions {
   readonly duckdb: DuckdbConnection;
   readonly source: ParquetSource;
   /** Where the parts are. */
-  readonly folder: string;
+  readonly folders: readonly string[];
   readonly badFolder: string;
   /** A value of each join key of the entity. */
   readonly keyValues: Readonly<Record<string, FieldValue>>;
@@ -39,15 +39,20 @@ export interface ErasedRows {
   readonly badRows: number;
   /** The foreign files that the rows came from, which have them still. */
   readonly madeOf: readonly string[];
+  /** All parts that were looked at, by path. */
+  readonly parts: readonly string[];
   /** Marks of the parts that were written anew, by path. */
   readonly marks: ReadonlyMap<string, { readonly before: string; readonly after: string }>;
 }
 
 /** @throws FreshetError DISK_FULL, DISK_FAILED; erasing again removes the rest */
 export async function eraseRows(options: EraseRowsOptions): Promise<ErasedRows> {
-  const { duckdb, folder, dryRun = false } = options;
-  if (!dryRun) await removeUnfinished(folder);
-  const parts = await listParts(duckdb, folder);
+  const { duckdb, folders, dryRun = false } = options;
+  const parts: ImportedPart[] = [];
+  for (const folder of folders) {
+    if (!dryRun) await removeUnfinished(folder);
+    parts.push(...(await listParts(duckdb, folder)));
+  }
   const marks = new Map<string, { before: string; after: string }>();
   const madeOf = new Set<string>();
   let [rows, files] = [0, 0];
@@ -63,7 +68,8 @@ export async function eraseRows(options: EraseRowsOptions): Promise<ErasedRows> 
     marks.set(part.path, { before, after: await fileMark(part.path) });
   }
   const badRows = await eraseBadRows(options, parts);
-  return { rows, files, badRows, madeOf: [...madeOf].sort(), marks };
+  const paths = parts.map(({ path }) => path);
+  return { rows, files, badRows, madeOf: [...madeOf].sort(), parts: paths, marks };
 }
 
 /** What a killed process has left of a part. */

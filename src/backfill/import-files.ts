@@ -41,6 +41,10 @@ export interface ImportOptions extends ForeignFileOptions {
   readonly files: readonly string[];
   /** Takes the parts. */
   readonly targetFolder: string;
+  /** A folder of parts whose files are known, too: nothing of them is imported. Default: none. */
+  readonly knownFolder?: string;
+  /** A folder of parts that are not needed any more when their files are imported. Default: none. */
+  readonly replacedFolder?: string;
   /** Takes the rows that are set aside, as NDJSON. */
   readonly badFolder: string;
   /** Rows at or after this event time are left to the topic. */
@@ -95,9 +99,16 @@ const BAD_ROWS_TOLD = 10;
  * INVALID_ARGUMENT, DISK_FULL, DISK_FAILED
  */
 export async function importFiles(options: ImportOptions): Promise<ImportResult> {
+  const { duckdb, targetFolder, knownFolder, replacedFolder } = options;
   const files: ForeignFile[] = [];
   for (const path of await expand(options)) files.push(await openForeignFile(options, path));
-  const run = new Import(options, files, await listParts(options.duckdb, options.targetFolder));
+  const partsIn = async (folder: string | undefined): Promise<readonly ImportedPart[]> =>
+    folder === undefined ? [] : listParts(duckdb, folder);
+  const run = new Import(options, files, {
+    before: await partsIn(targetFolder),
+    known: await partsIn(knownFolder),
+    replaced: await partsIn(replacedFolder),
+  });
   return run.execute();
 }
 
@@ -123,10 +134,19 @@ async function expand({ duckdb, files, baseDirectory }: ImportOptions): Promise<
   return [...found];
 }
 
+/** In the folder of the import, and in the two others. */
+interface PartsThere {
+  readonly before: readonly ImportedPart[];
+  readonly known: readonly ImportedPart[];
+  readonly replaced: readonly ImportedPart[];
+}
+
 class Import {
   readonly #options: ImportOptions;
   readonly #files: readonly ForeignFile[];
   readonly #before: readonly ImportedPart[];
+  readonly #known: readonly ImportedPart[];
+  readonly #replaced: readonly ImportedPart[];
   /** By identity: the number in the names of a file's parts. */
   readonly #numbers: Map<string, number>;
   readonly #badRows: BadRow[] = [];
@@ -136,14 +156,13 @@ class Import {
   #minUs = Number.POSITIVE_INFINITY;
   #maxUs = Number.NEGATIVE_INFINITY;
 
-  constructor(
-    options: ImportOptions,
-    files: readonly ForeignFile[],
-    before: readonly ImportedPart[],
-  ) {
+  constructor(options: ImportOptions, files: readonly ForeignFile[], parts: PartsThere) {
+    const { before, known, replaced } = parts;
     this.#options = options;
     this.#files = files;
     this.#before = before;
+    this.#known = known;
+    this.#replaced = replaced;
     this.#numbers = new Map(before.map(({ identity, number }) => [identity, number]));
   }
 
@@ -177,6 +196,14 @@ class Import {
   }
 
   async #importFile(file: ForeignFile, onPart: () => void): Promise<void> {
+    const known = this.#known.filter(({ identity }) => identity === file.identity);
+    if (known.length > 0) {
+      for (const { note } of known) this.#add({ ...note, rowsLoaded: 0 });
+      this.#sums.filesKnown++;
+      this.#sums.rowsRead += file.rowCount;
+      onPart();
+      return;
+    }
     const { partRows = PART_ROWS, changed, dryRun = false } = this.#options;
     const recipe = this.#recipeOf(file);
     const kept = new Set<string>();
@@ -203,7 +230,8 @@ class Import {
         (changed === 'replace' && identity !== file.identity && note.file === file.path),
     );
     this.#partsReplaced += old.length;
-    for (const { path } of dryRun ? [] : old) await rm(path, { force: true });
+    const replaced = this.#replaced.filter(({ identity }) => identity === file.identity);
+    for (const { path } of dryRun ? [] : [...old, ...replaced]) await rm(path, { force: true });
   }
 
   async #addKnown(rows: PartRows, name: string, note: PartNote): Promise<void> {

@@ -5,6 +5,7 @@ export {
   type ImportResult,
   importFiles,
 } from './import-files.ts';
+export { listParts } from './imported-parts.ts';
 export {
   type BackfillProgress,
   type BackfillResult,

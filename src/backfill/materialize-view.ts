@@ -25,6 +25,7 @@ import {
   readBackfill,
 } from './backfill-record.ts';
 import { fileMark } from './file-mark.ts';
+import { listParts } from './imported-parts.ts';
 import { addInterval, uncovered } from './intervals.ts';
 import { loadNewest, loadWindows } from './load-slice.ts';
 import {
@@ -43,6 +44,8 @@ export interface MaterializeViewOptions {
   readonly source: ParquetSource;
   /** What the path of the source is relative to. */
   readonly baseDirectory: string;
+  /** A folder of parts that were loaded for the online store alone. Default: none. */
+  readonly onlineFolder?: string;
   readonly requested: MaterializationInterval;
   readonly mode: BackfillMode;
   /** Rows in about one slice, which is sorted. Default 4 million. */
@@ -370,9 +373,11 @@ async function claimBatchView(
 }
 
 async function openRelation(options: MaterializeViewOptions): Promise<ParquetRelation> {
-  const { duckdb, source, view, baseDirectory } = options;
+  const { duckdb, source, view, baseDirectory, onlineFolder } = options;
+  const parts = onlineFolder === undefined ? [] : await listParts(duckdb, onlineFolder);
   try {
-    return await parquetRelation(duckdb, source, baseDirectory);
+    const more = parts.map(({ path }) => path);
+    return await parquetRelation(duckdb, source, baseDirectory, { more });
   } catch (thrown) {
     if (!(thrown instanceof FreshetError) || thrown.code !== 'COLUMN_MISSING') throw thrown;
     const key = Object.keys(view.joinKeys).find(

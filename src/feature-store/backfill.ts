@@ -1,3 +1,4 @@
+import { mkdir } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import {
   type BackfillProgress,
@@ -22,10 +23,10 @@ export interface BackfillOptions {
   /** Column of the files by field, where the names differ; an empty text where they have none. */
   readonly columns?: Readonly<Record<string, string>>;
   /**
-   * `history`: for training alone; `freshet materialize` can load it later. Default `both`: the
-   * online store of all views of the source, too.
+   * `history`: for training alone; `freshet materialize` can load it later. `online`: what is served of
+   * the views, alone: joins do not see it. Default `both`.
    */
-  readonly into?: 'both' | 'history';
+  readonly into?: 'both' | 'history' | 'online';
   /** Rows at or after this event time are left to the topic of the view. */
   readonly until?: TimestampInput;
   /** More bad rows end the backfill. Default: any number is set aside. */
@@ -61,15 +62,21 @@ export async function backfill(
   const views = [...catalog.views.values()].filter(({ batchSource }) => batchSource === source);
   const { config } = resources;
   requireFolder(source);
-  const { folder: targetFolder, badFolder } = backfillFolders(source, config);
+  const { folder, onlineFolder, badFolder } = backfillFolders(source, config);
+  const folders =
+    options.into === 'online'
+      ? { targetFolder: onlineFolder, knownFolder: folder }
+      : { targetFolder: folder, replacedFolder: onlineFolder };
   const { until, badRowsMax, columns, onImport, changed, dryRun = false } = options;
   const isOnline = options.into !== 'history' && !dryRun;
   if (isOnline) await requireState(resources);
+  // Joins read it, whether or not it has rows.
+  if (!dryRun) await mkdir(folder, { recursive: true });
   await using duckdb = await (await resources.duckdb()).connect();
   const imported = await importFiles({
     duckdb,
     source,
-    targetFolder,
+    ...folders,
     baseDirectory: config.repoDir,
     files: options.files,
     requiredFields: [...new Set(views.flatMap((view) => Object.keys(view.joinKeys)))],
@@ -105,7 +112,7 @@ async function requireState(resources: Resources): Promise<void> {
     throw new FreshetError('STORE_LOCKED', thrown.message, {
       where: thrown.where,
       cause: thrown,
-      next: 'Stop the engine; or backfill with --history-only, and let its server load it: `POST /materialize`.',
+      next: 'Stop the engine; or backfill with --offline, and let its server load it: `POST /materialize`.',
     });
   }
 }

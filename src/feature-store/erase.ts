@@ -171,27 +171,31 @@ async function eraseFromBatchHistory(
   await using duckdb = await (await resources.duckdb()).connect();
   const found: BatchErasure[] = [];
   for (const source of new Set(views.flatMap(({ batchSource }) => batchSource ?? []))) {
-    const folders = backfillFolders(source, resources.config);
-    const all = await countRows(resources, source, keyValues);
-    const erased = await eraseRows({ duckdb, source, ...folders, keyValues, dryRun });
+    const { folder, onlineFolder, badFolder } = backfillFolders(source, resources.config);
+    const folders = [folder, onlineFolder];
+    const erased = await eraseRows({ duckdb, source, folders, badFolder, keyValues, dryRun });
     if (!dryRun) await remark(state, views, source, erased);
-    const { rows, files, badRows, madeOf } = erased;
-    const foreignRows = all - rows;
-    if (all + badRows === 0) continue;
+    const { rows, files, badRows, madeOf, parts } = erased;
+    const foreignRows = await countForeign(resources, source, parts, keyValues);
+    if (rows + badRows + foreignRows === 0) continue;
     found.push({ source: source.name, rows, files, badRows, foreignRows, madeOf });
   }
   return found;
 }
 
-async function countRows(
+/** Rows in files of the source that no backfill made. */
+async function countForeign(
   resources: Resources,
   source: ParquetSource,
+  parts: readonly string[],
   keyValues: Readonly<Record<string, FieldValue>>,
 ): Promise<number> {
   const { repoDir } = resources.config;
   if (await isMissing(source, repoDir)) return 0;
   const duckdb = await resources.duckdb();
-  const { sql } = await parquetRelation(duckdb, source, repoDir);
+  const { files } = await parquetRelation(duckdb, source, repoDir);
+  const only = files.filter((file) => !parts.includes(file));
+  const { sql } = await parquetRelation(duckdb, source, repoDir, { only });
   const [row] = await duckdb.query(
     `SELECT count(*)::DOUBLE AS n FROM (${sql}) WHERE ${matchSql(source, keyValues)}`,
   );

@@ -1,4 +1,5 @@
 /** Where the rows of files end and those of a topic begin: what neither has, and what both have. */
+import { listParts } from '../backfill/index.ts';
 import { readPositions } from '../checkpoint/index.ts';
 import { createRowDecoder, type RowDecoder } from '../codec/index.ts';
 import type { FieldType } from '../core/field-type.ts';
@@ -7,6 +8,7 @@ import type { Column, RowBatch } from '../core/row-batch.ts';
 import type { Catalog, FeatureView, ParquetSource, TopicSource } from '../definition/index.ts';
 import { type DuckdbConnection, quoteIdentifier } from '../duckdb/index.ts';
 import { parquetRelation, type SegmentEntry, segmentRelation } from '../segment/index.ts';
+import { backfillFolders } from './backfill-folders.ts';
 import { requiredFields } from './open-task.ts';
 import type { Resources } from './resources.ts';
 
@@ -62,7 +64,9 @@ export async function handoverOf(
   for (const { partition, startOffset } of stream.starts) {
     partitions.push(await stream.startOf(partition, startOffset, filesEndUs));
   }
-  const files = await parquetRelation(duckdb, sources.files, resources.config.repoDir);
+  const { onlineFolder } = backfillFolders(sources.files, resources.config);
+  const more = (await listParts(duckdb, onlineFolder)).map(({ path }) => path);
+  const files = await parquetRelation(duckdb, sources.files, resources.config.repoDir, { more });
   const { overlapRows, repeatedRows } = await stream.overlap(files.sql, sources.files, filesEndUs);
   return {
     view: view.name,

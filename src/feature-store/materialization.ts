@@ -4,6 +4,7 @@ import type { Catalog, FeatureView, ParquetSource } from '../definition/index.ts
 import { FreshetError } from '../errors.ts';
 import { whileMaterializing } from '../registry/index.ts';
 import type { StateStore } from '../state/index.ts';
+import { backfillFolders } from './backfill-folders.ts';
 import { viewsToBuild } from './build-views.ts';
 import { requireView } from './require.ts';
 import type { Resources } from './resources.ts';
@@ -86,9 +87,10 @@ async function each(
   for (const { view, source } of chosen) {
     const baseDirectory = resources.config.repoDir;
     const { onProgress } = options;
+    const { onlineFolder } = backfillFolders(source, resources.config);
     const run = (): Promise<BackfillResult> =>
       materializeView({
-        ...{ state, duckdb, view, source, baseDirectory },
+        ...{ state, duckdb, view, source, baseDirectory, onlineFolder },
         ...workOf(view),
         ...(onProgress && { onProgress }),
       });

@@ -48,7 +48,7 @@ async function batchRows(
   knownFiles: KnownAtFiles,
 ): Promise<RowRelation> {
   const only = knownFiles[source.name]?.map((file) => resolve(baseDirectory, file));
-  const { sql, files } = await parquetRelation(duckdb, source, baseDirectory, only);
+  const { sql, files } = await parquetRelation(duckdb, source, baseDirectory, { only });
   return {
     sqlWithin: () => sql,
     filesWithin: () => null,

@@ -25,15 +25,19 @@ export interface ParquetRelation {
    * `_late` is 0.
    */
   readonly sql: string;
-  /** The file or glob that is read. */
-  readonly path: string;
   /** The files that are read, in the order in which offsets number them. */
   readonly files: readonly string[];
 }
 
+export interface RelationFiles {
+  /** Of the files of the source, those that are among these. Default: all. */
+  readonly only?: readonly string[] | undefined;
+  /** Files with the columns of the source that lie elsewhere, behind its own. Default: none. */
+  readonly more?: readonly string[];
+}
+
 /**
- * The relation of a file, a glob or a folder (with hive partitions, too); with `only`, of those files
- * of it that are among them.
+ * The relation of a file, a glob or a folder (with hive partitions, too).
  * A folder without files has no rows. @throws FreshetError COLUMN_MISSING naming column and path,
  *   PARQUET_INVALID for a column whose type cannot be cast, for a path that is not there, and for a
  *   file that is not Parquet
@@ -42,17 +46,17 @@ export async function parquetRelation(
   duckdb: DuckdbConnection,
   source: ParquetSource,
   baseDirectory: string,
-  only?: readonly string[],
+  { only, more = [] }: RelationFiles = {},
 ): Promise<ParquetRelation> {
   const path = await resolvePath(duckdb, source.path, baseDirectory);
-  const folder = join(baseDirectory, source.path);
-  if (path === null) return emptyRelation(source, join(folder, '**', '*.parquet'));
-  const all = await listFiles(duckdb, path);
+  const found = path === null ? [] : await listFiles(duckdb, path);
   const known = only === undefined ? null : new Set(only);
-  const files = known === null ? all : all.filter((file) => known.has(file));
-  if (known !== null && files.length === 0) return emptyRelation(source, path);
+  const files = [...(known === null ? found : found.filter((file) => known.has(file))), ...more];
+  const mayBeEmpty = path === null || known !== null;
+  if (files.length === 0 && mayBeEmpty) return emptyRelation(source);
   // The list, not the glob: what comes between the two is not among `files`. Without any, DuckDB says so.
-  const read = files.length === 0 ? quoteLiteral(path) : `[${files.map(quoteLiteral).join(', ')}]`;
+  const at = path ?? join(baseDirectory, source.path);
+  const read = files.length === 0 ? quoteLiteral(at) : `[${files.map(quoteLiteral).join(', ')}]`;
   const rows = `read_parquet(${read}, union_by_name = true)`;
   const columns = await duckdb.query(`DESCRIBE SELECT * FROM ${rows}`);
   const sqlTypes = new Map(
@@ -60,7 +64,7 @@ export async function parquetRelation(
   );
   const fields = Object.entries(source.schema).map(
     ([field, type]) =>
-      `${fieldExpression(source, path, sqlTypes, field, type)} AS ${quoteIdentifier(field)}`,
+      `${fieldExpression(source, at, sqlTypes, field, type)} AS ${quoteIdentifier(field)}`,
   );
   const fieldsSql = `SELECT ${fields.join(', ')}, ${OFFSET} AS _offset FROM ${rows}`;
   const arrival = arrivalExpression(source);
@@ -68,7 +72,7 @@ export async function parquetRelation(
   const sql =
     `SELECT ${names.join(', ')}, 0::INTEGER AS _partition, _offset, ` +
     `${arrival} AS _arrival, 0::BIGINT AS _late FROM (${fieldsSql})`;
-  return { sql, path, files };
+  return { sql, files };
 }
 
 const OFFSET = '(file_index::BIGINT * 4294967296 + file_row_number::BIGINT)';
@@ -100,14 +104,14 @@ function isFolder(path: string): Promise<boolean> {
 }
 
 /** A folder that is to be filled, by a backfill or otherwise. */
-function emptyRelation({ schema }: ParquetSource, path: string): ParquetRelation {
+function emptyRelation({ schema }: ParquetSource): ParquetRelation {
   const fields = Object.entries(schema).map(
     ([field, type]) => `NULL::${fieldTypeToSql(type)} AS ${quoteIdentifier(field)}`,
   );
   const system =
     '0::INTEGER AS _partition, 0::BIGINT AS _offset, NULL::TIMESTAMP AS _arrival, 0::BIGINT AS _late';
   const sql = `SELECT ${fields.join(', ')}, ${system} WHERE false`;
-  return { sql, path, files: [] };
+  return { sql, files: [] };
 }
 
 function fieldExpression(

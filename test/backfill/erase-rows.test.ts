@@ -107,7 +107,7 @@ function erase(
 ): Promise<ErasedRows> {
   return eraseRows({
     ...{ duckdb, source: sourceOf(type), keyValues: { user } },
-    folder: join(directory, FOLDERS.targetFolder),
+    folders: [join(directory, FOLDERS.targetFolder)],
     badFolder: join(directory, FOLDERS.badFolder),
   });
 }

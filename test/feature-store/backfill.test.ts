@@ -132,6 +132,52 @@ describe('a backfill', () => {
     expect(await readdir(join(directory, 'history'))).toHaveLength(1);
   });
 
+  it.each(['both', 'history', 'online'] as const)(
+    'into %s gives these their rows, and the second time nothing',
+    async (into) => {
+      const files = [join(FIXTURES, 'pandas.parquet')];
+      const options = { source: 'history', files, into };
+      expect(await store.backfill(options)).toMatchObject({ rowsLoaded: 6, rowsRead: 6 });
+      const loaded = {
+        online: into === 'history' ? null : 1n,
+        joined: into === 'online' ? null : 1n,
+      };
+      expect(await orderCounts()).toEqual(loaded);
+      const checksum = await store.checksum();
+      expect(await store.backfill(options)).toMatchObject({ filesKnown: 1, rowsLoaded: 0 });
+      expect(await orderCounts()).toEqual(loaded);
+      expect(await store.checksum()).toEqual(checksum);
+    },
+  );
+
+  it('counts a row once whose file was loaded online alone and is made history then, or the other way', async () => {
+    const files = [join(FIXTURES, 'pandas.parquet')];
+    const onlineFolder = join(directory, 'data', 'backfill', 'history', 'online');
+    await store.backfill({ source: 'history', files, into: 'online' });
+    expect(await readdir(onlineFolder)).toHaveLength(1);
+    for (const into of ['both', 'online', 'history'] as const) {
+      const rowsLoaded = into === 'both' ? 6 : 0;
+      expect(await store.backfill({ source: 'history', files, into })).toMatchObject({
+        rowsLoaded,
+      });
+      expect(await orderCounts()).toEqual({ online: 1n, joined: 1n });
+      expect(await readdir(onlineFolder)).toEqual([]);
+    }
+  });
+
+  it('counts rows of files that are online alone beside those of history, whichever come last', async () => {
+    const load = (file: string, into: 'both' | 'online') =>
+      store.backfill({ source: 'history', files: [join(FIXTURES, file)], into });
+    await load('pandas.parquet', 'both');
+    await load('polars.parquet', 'online');
+    expect(await orderCounts()).toEqual({ online: 2n, joined: 1n });
+    await load('duckdb.parquet', 'both');
+    expect(await orderCounts()).toEqual({ online: 3n, joined: 2n });
+    await store.erase('customer', { keyValues: { id: 1 } });
+    expect(await orderCounts()).toEqual({ online: null, joined: null });
+    expect(await orderCounts(2)).toEqual({ online: 3n, joined: 2n });
+  });
+
   it('takes columns of other names and types, and sets aside what a field cannot hold, with its place', async () => {
     const duckdb = await store.resources.duckdb();
     const file = join(directory, 'export.parquet');
@@ -209,6 +255,18 @@ describe('a backfill', () => {
       }),
     ).rejects.toMatchObject({ code: 'BACKFILL_REJECTED', where: { file, row: 1, column: 'ts' } });
   });
+
+  /** Orders of a customer, as they are served and as they are joined. */
+  async function orderCounts(id = 1): Promise<{ online: unknown; joined: unknown }> {
+    const features = ['spent:orders_30d'];
+    const { rows } = await store.getOnlineFeatures({ features, entityRows: [{ id }] });
+    await using joined = await store.getHistoricalFeatures({
+      features,
+      entityRows: [{ id, event_timestamp: new Date(NOW_MS) }],
+    });
+    const [row] = await joined.toArray();
+    return { online: rows[0]?.['orders_30d'], joined: row?.['orders_30d'] };
+  }
 
   it('needs a source that is a folder', async () => {
     const refuse = (source: string) =>

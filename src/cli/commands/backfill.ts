@@ -17,7 +17,8 @@ export function backfillCommands(program: Command, bind: Bind): void {
       'the column of a field, `field=` for none; may be repeated',
       mapping,
     )
-    .option('--history-only', 'load nothing online; `freshet materialize` can do so later')
+    .option('--offline', 'history for training alone; `freshet materialize` can load it later')
+    .option('--online', 'the online store alone; joins do not see these rows. Default: both')
     .option('--until <time>', 'leave rows at or after this event time to the topic of the view')
     .option('--bad-rows <file>', 'take all bad rows into one file, .parquet or .ndjson')
     .option('--bad-rows-max <rows>', 'stop at more bad rows; default: set all aside', wholeNumber)
@@ -41,7 +42,8 @@ Examples:
 
 interface Options {
   readonly map?: Readonly<Record<string, string>>;
-  readonly historyOnly?: boolean;
+  readonly offline?: boolean;
+  readonly online?: boolean;
   readonly until?: string;
   readonly badRows?: string;
   readonly badRowsMax?: number;
@@ -53,8 +55,9 @@ async function backfill(
   { output, withStore }: Context,
   source: string,
   files: readonly string[],
-  { map, historyOnly = false, until, badRows, badRowsMax, changed, dryRun = false }: Options,
+  options: Options,
 ): Promise<void> {
+  const { map, until, badRows, badRowsMax, changed, dryRun = false } = options;
   const bars = new Map<string, Progress>();
   const tell = (what: string, done: number, total: number): void => {
     if (!bars.has(what)) for (const bar of bars.values()) bar.stop();
@@ -67,7 +70,7 @@ async function backfill(
       .backfill({
         source,
         files: files.map((file) => resolve(file)),
-        into: historyOnly ? 'history' : 'both',
+        into: intoOf(options),
         ...(map && { columns: map }),
         ...(until !== undefined && { until }),
         ...(badRows !== undefined && { badRowsFile: resolve(badRows) }),
@@ -140,6 +143,11 @@ function describeHandover(handover: Handover, { red, yellow, green }: Style): st
   }
   if (!handover.hasGap && overlapRows === 0) lines.push(green('  No gap and no overlap.'));
   return lines;
+}
+
+function intoOf({ offline = false, online = false }: Options): 'both' | 'history' | 'online' {
+  if (offline === online) return 'both';
+  return offline ? 'history' : 'online';
 }
 
 function mapping(
