@@ -7,6 +7,7 @@
 import { createHash } from 'node:crypto';
 import { mkdir, rm, stat } from 'node:fs/promises';
 import { isAbsolute, join, resolve } from 'node:path';
+import { didYouMean } from '../core/nearest.ts';
 import { quoteLiteral } from '../duckdb/index.ts';
 import { FreshetError } from '../errors.ts';
 import { inSpan } from '../telemetry/index.ts';
@@ -30,6 +31,7 @@ import {
   type PartCounts,
   type PartRows,
   storedName,
+  type UntilOffsets,
   writeBadRows,
   writePart,
 } from './write-part.ts';
@@ -49,6 +51,8 @@ export interface ImportOptions extends ForeignFileOptions {
   readonly badFolder: string;
   /** Rows at or after this event time are left to the topic. */
   readonly untilUs?: number;
+  /** Rows at or after these offsets are left to the topic. */
+  readonly untilOffsets?: UntilOffsets;
   /** More bad rows than these end the import. Default: any number is set aside. */
   readonly badRowsMax?: number;
   /**
@@ -312,8 +316,10 @@ class Import {
 
   #rowsOf(file: ForeignFile, groups: readonly RowGroup[]): PartRows {
     const { duckdb, source, requiredFields, untilUs = null } = this.#options;
+    const { untilOffsets = null } = this.#options;
+    if (untilOffsets !== null) requireOffsets(file, untilOffsets);
     const required = new Set([source.timestampField, ...requiredFields]);
-    return { duckdb, source, file, groups, required, untilUs };
+    return { duckdb, source, file, groups, required, untilUs, untilOffsets };
   }
 
   #nameOf({ identity }: ForeignFile, groups: readonly RowGroup[]): string {
@@ -325,16 +331,25 @@ class Import {
 
   /** Equal for imports that make the same rows of a file. */
   #recipeOf({ fields, columns }: ForeignFile): string {
-    const { source, requiredFields, untilUs = null } = this.#options;
+    const { source, requiredFields, untilUs = null, untilOffsets } = this.#options;
     const made = fields.map(({ field, type, column }) => [
       storedName(source, field),
       type,
       column,
       columns.get(column ?? ''),
     ]);
-    const text = JSON.stringify([made, [...requiredFields].sort(), untilUs]);
+    const until = untilOffsets === undefined ? [untilUs] : [untilUs, untilOffsets];
+    const text = JSON.stringify([made, [...requiredFields].sort(), ...until]);
     return createHash('sha256').update(text).digest('hex');
   }
+}
+
+/** @throws FreshetError COLUMN_MISSING */
+function requireOffsets({ path, columns }: ForeignFile, until: UntilOffsets): void {
+  const missing = [until.partitionColumn, until.offsetColumn].find((name) => !columns.has(name));
+  if (missing === undefined) return;
+  const what = `${path} has no column "${missing}", which is to say the places of rows in the topic. ${didYouMean(missing, columns.keys())}`;
+  throw new FreshetError('COLUMN_MISSING', what, { where: { file: path, column: missing } });
 }
 
 function requiredColumns({ file, required }: PartRows): Record<string, string> {

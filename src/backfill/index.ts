@@ -1,6 +1,7 @@
 export type { BackfillRecord, MaterializationInterval } from './backfill-record.ts';
 export { type ErasedRows, eraseRows } from './erase-rows.ts';
 export {
+  type ImportOptions,
   type ImportProgress,
   type ImportResult,
   importFiles,

@@ -17,6 +17,16 @@ export interface PartRows {
   readonly required: ReadonlySet<string>;
   /** Rows at or after this event time are left; null: none is. */
   readonly untilUs: number | null;
+  /** Rows at or after these offsets are left; null: none is, or none says its offset. */
+  readonly untilOffsets: UntilOffsets | null;
+}
+
+/** Where files that were made of a topic say the place of each row in it. */
+export interface UntilOffsets {
+  readonly partitionColumn: string;
+  readonly offsetColumn: string;
+  /** By partition. */
+  readonly offsets: readonly number[];
 }
 
 export type PartCounts = Omit<PartNote, 'recipe' | 'file' | 'columns'>;
@@ -152,14 +162,23 @@ export function storedName({ columnMap }: ParquetSource, field: string): string 
 
 /** The fields under the names of the source's files; `_bad`, the field without a value; `_left`. */
 function rowsSql(part: PartRows): string {
-  const { source, file, untilUs } = part;
+  const { source, file, untilUs, untilOffsets } = part;
   const fields = file.fields.map(
     ({ field, coercion }) => `${coercion.value} AS ${quoteIdentifier(storedName(source, field))}`,
   );
   const time = file.fields.find(({ field }) => field === source.timestampField)?.coercion.value;
-  const left =
-    untilUs === null ? 'false' : `coalesce(${time} >= make_timestamp(${untilUs}), false)`;
-  return `SELECT ${fields.join(', ')}, ${problemSql(part)} AS _bad, ${left} AS _left ${fromSql(part)}`;
+  const later = [
+    ...(untilUs === null ? [] : [`coalesce(${time} >= make_timestamp(${untilUs}), false)`]),
+    ...(untilOffsets === null ? [] : [atOrAfterSql(untilOffsets)]),
+  ];
+  const left = later.join(' OR ') || 'false';
+  return `SELECT ${fields.join(', ')}, ${problemSql(part)} AS _bad, (${left}) AS _left ${fromSql(part)}`;
+}
+
+function atOrAfterSql({ partitionColumn, offsetColumn, offsets }: UntilOffsets): string {
+  const [partition, offset] = [partitionColumn, offsetColumn].map((c) => `r.${quoteIdentifier(c)}`);
+  const until = `list_extract([${offsets.join(', ')}]::BIGINT[], ${partition}::INTEGER + 1)`;
+  return `coalesce(${offset}::BIGINT >= ${until}, false)`;
 }
 
 function badRowsSql(part: PartRows): string {

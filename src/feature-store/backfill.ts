@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import {
   type BackfillProgress,
   collectBadRows,
+  type ImportOptions,
   type ImportProgress,
   type ImportResult,
   importFiles,
@@ -10,7 +11,9 @@ import {
 import { type TimestampInput, toTimestampUs } from '../core/time.ts';
 import type { Catalog, FeatureView, ParquetSource } from '../definition/index.ts';
 import { FreshetError } from '../errors.ts';
+import type { KnownAtOffsets } from '../join/index.ts';
 import { backfillFolders } from './backfill-folders.ts';
+import { handOverAt } from './hand-over-at.ts';
 import { type Handover, handoverOf } from './handover.ts';
 import { materialize } from './materialization.ts';
 import type { Resources } from './resources.ts';
@@ -29,6 +32,16 @@ export interface BackfillOptions {
   readonly into?: 'both' | 'history' | 'online';
   /** Rows at or after this event time are left to the topic of the view. */
   readonly until?: TimestampInput;
+  /**
+   * By topic, an offset of each partition, for a topic that no engine has read: it begins there, and
+   * what is below is in the files.
+   */
+  readonly untilOffsets?: KnownAtOffsets;
+  /**
+   * Columns of the files with partition and offset in the topic: rows at or after `untilOffsets` are
+   * left to it. Without them the files are taken whole.
+   */
+  readonly offsetColumns?: { readonly partition: string; readonly offset: string };
   /** More bad rows end the backfill. Default: any number is set aside. */
   readonly badRowsMax?: number;
   /**
@@ -70,6 +83,7 @@ export async function backfill(
   const { until, badRowsMax, columns, onImport, changed, dryRun = false } = options;
   const isOnline = options.into !== 'history' && !dryRun;
   if (isOnline) await requireState(resources);
+  const untilOffsets = await handOver(resources, views, options);
   // Joins read it, whether or not it has rows.
   if (!dryRun) await mkdir(folder, { recursive: true });
   await using duckdb = await (await resources.duckdb()).connect();
@@ -83,6 +97,7 @@ export async function backfill(
     badFolder,
     ...(columns && { columns }),
     ...(until !== undefined && { untilUs: toTimestampUs(until) }),
+    ...(untilOffsets && { untilOffsets }),
     ...(badRowsMax !== undefined && { badRowsMax }),
     ...(changed && { changed }),
     dryRun,
@@ -97,10 +112,48 @@ export async function backfill(
   const handovers: Handover[] = [];
   for (const view of imported.maxUs === null ? [] : views) {
     if (view.streamSource === null) continue;
-    const sources = { files: source, topic: view.streamSource };
+    const given = options.untilOffsets?.[view.streamSource.topic];
+    const sources = {
+      ...{ files: source, topic: view.streamSource },
+      ...(given && { untilOffsets: given }),
+    };
     handovers.push(await handoverOf(resources, catalog, view, sources, imported.maxUs));
   }
   return { ...imported, source: source.name, online, handovers };
+}
+
+/** Before anything is loaded: what is stopped then goes on with the same. */
+async function handOver(
+  resources: Resources,
+  views: readonly FeatureView[],
+  { untilOffsets, offsetColumns, dryRun = false }: BackfillOptions,
+): Promise<ImportOptions['untilOffsets'] | null> {
+  const given = Object.entries(untilOffsets ?? {});
+  const [topic, offsets] = given[0] ?? [];
+  const sources = new Map(
+    views.flatMap((view) =>
+      view.streamSource ? [[view.streamSource.topic, view.streamSource]] : [],
+    ),
+  );
+  if (topic === undefined || offsets === undefined) {
+    if (offsetColumns === undefined) return null;
+    throw new FreshetError('INVALID_ARGUMENT', 'columns of offsets are given, and no offsets', {
+      next: 'Give the offsets at which the topic takes over: --until-offsets.',
+    });
+  }
+  const source = sources.get(topic);
+  if (source === undefined || given.length > 1) {
+    const what = `offsets are given of ${given.map(([name]) => `"${name}"`).join(', ')}; `;
+    const has = `the views of these files have ${[...sources.keys()].map((name) => `"${name}"`).join(', ') || 'no topic'}`;
+    throw new FreshetError('INVALID_ARGUMENT', what + has, {
+      next: 'Give the offsets of one topic that takes over from the files.',
+    });
+  }
+  await requireState(resources);
+  await handOverAt(resources, source, offsets, { dryRun });
+  if (offsetColumns === undefined) return null;
+  const { partition: partitionColumn, offset: offsetColumn } = offsetColumns;
+  return { partitionColumn, offsetColumn, offsets };
 }
 
 /** Before anything is loaded. @throws FreshetError STORE_LOCKED saying how to load all the same */

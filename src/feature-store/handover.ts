@@ -7,6 +7,7 @@ import { toInt64 } from '../core/int64.ts';
 import type { Column, RowBatch } from '../core/row-batch.ts';
 import type { Catalog, FeatureView, ParquetSource, TopicSource } from '../definition/index.ts';
 import { type DuckdbConnection, quoteIdentifier } from '../duckdb/index.ts';
+import { firstOffset } from '../pipeline/index.ts';
 import { parquetRelation, type SegmentEntry, segmentRelation } from '../segment/index.ts';
 import { backfillFolders } from './backfill-folders.ts';
 import { requiredFields } from './open-task.ts';
@@ -32,7 +33,7 @@ export interface Handover {
 /** Where the stream of one partition begins, in segments or in the log. */
 export interface PartitionStart {
   readonly partition: number;
-  /** The first offset that there still is. */
+  /** The first offset that is read, and that there still is. */
   readonly startOffset: number;
   /** About the event time there: a tenth of the first hundred rows is older. Null without a row. */
   readonly startUs: number | null;
@@ -40,6 +41,13 @@ export interface PartitionStart {
   readonly firstNewerOffset: number | null;
   /** Whether records before the start are gone that may have been newer than the files. */
   readonly hasGap: boolean;
+}
+
+export interface HandoverSources {
+  readonly files: ParquetSource;
+  readonly topic: TopicSource;
+  /** By partition, where the topic takes over; default: at a time. */
+  readonly untilOffsets?: readonly number[];
 }
 
 /** Rows that tell where a partition begins, and the part of them that may be late. */
@@ -54,16 +62,14 @@ export async function handoverOf(
   resources: Resources,
   catalog: Catalog,
   view: FeatureView,
-  sources: { readonly files: ParquetSource; readonly topic: TopicSource },
+  sources: HandoverSources,
   filesEndUs: number | null,
 ): Promise<Handover> {
   await using duckdb = await (await resources.duckdb()).connect();
-  const stream = new StreamRows(resources, catalog, view, sources.topic, duckdb);
+  const stream = new StreamRows(resources, catalog, view, sources, duckdb);
   const recordsNotSeen = await stream.load();
   const partitions: PartitionStart[] = [];
-  for (const { partition, startOffset } of stream.starts) {
-    partitions.push(await stream.startOf(partition, startOffset, filesEndUs));
-  }
+  for (const start of stream.starts) partitions.push(await stream.startOf(start, filesEndUs));
   const { onlineFolder } = backfillFolders(sources.files, resources.config);
   const more = (await listParts(duckdb, onlineFolder)).map(({ path }) => path);
   const files = await parquetRelation(duckdb, sources.files, resources.config.repoDir, { more });
@@ -82,21 +88,28 @@ export async function handoverOf(
 
 /** Keys, times and offsets of the rows of a topic in a table: those of segments, then of the log. */
 class StreamRows {
-  readonly starts: { readonly partition: number; readonly startOffset: number }[] = [];
+  /** `isLost`: of a handover at an offset, whether records behind it are gone. */
+  readonly starts: {
+    readonly partition: number;
+    readonly startOffset: number;
+    readonly isLost: boolean | null;
+  }[] = [];
   readonly #resources: Resources;
   readonly #catalog: Catalog;
   readonly #source: TopicSource;
   readonly #duckdb: DuckdbConnection;
   readonly #keys: readonly string[];
   readonly #time: string;
+  readonly #untilOffsets: readonly number[];
 
   constructor(
     resources: Resources,
     catalog: Catalog,
     view: FeatureView,
-    source: TopicSource,
+    { topic: source, untilOffsets = [] }: HandoverSources,
     duckdb: DuckdbConnection,
   ) {
+    this.#untilOffsets = untilOffsets;
     this.#resources = resources;
     this.#catalog = catalog;
     this.#source = source;
@@ -108,7 +121,7 @@ class StreamRows {
   /** Answers with the number of records that were not read. */
   async load(): Promise<number> {
     const source = this.#source;
-    const { entries, sealed } = await this.#history();
+    const { entries, sealed, begins } = await this.#history();
     const rows = segmentRelation(this.#resources.config.offlineStore.path, entries, source);
     const keys = this.#keys.map((key, k) => `${quoteIdentifier(key)} AS k${k}`);
     await this.#duckdb.run(
@@ -123,7 +136,12 @@ class StreamRows {
     let notSeen = 0;
     for (const { partition, start, end } of await log.watermarks(tps)) {
       const first = entries.find((entry) => entry.partition === partition)?.startOffset;
-      this.starts.push({ partition, startOffset: Math.min(first ?? start, start) });
+      const begin = begins[partition] ?? 0;
+      const startOffset = Math.max(begin, Math.min(first ?? start, start));
+      // The log has records that are not read: they were handed over, and none is missed before them.
+      const isHandedOver = start < begin || this.#untilOffsets[partition] === begin;
+      const isLost = isHandedOver ? start > (sealed[partition] ?? 0) : null;
+      this.starts.push({ partition, startOffset, isLost });
       const from = Math.max(start, sealed[partition] ?? 0);
       const to = Math.min(end, from + LOG_RECORDS_MAX);
       await this.#readLog(partition, from, to);
@@ -133,8 +151,7 @@ class StreamRows {
   }
 
   async startOf(
-    partition: number,
-    startOffset: number,
+    { partition, startOffset, isLost }: StreamRows['starts'][number],
     filesEndUs: number | null,
   ): Promise<PartitionStart> {
     const [found] = await this.#duckdb.query(
@@ -148,7 +165,7 @@ class StreamRows {
     const startUs = (found?.['start'] ?? null) as number | null;
     const isBehind = filesEndUs !== null && (startUs === null || startUs > filesEndUs);
     const firstNewerOffset = (newer?.['o'] ?? null) as number | null;
-    const hasGap = startOffset > 0 && isBehind;
+    const hasGap = isLost ?? (startOffset > 0 && isBehind);
     return { partition, startOffset, startUs, firstNewerOffset, hasGap };
   }
 
@@ -178,17 +195,25 @@ class StreamRows {
   async #history(): Promise<{
     entries: readonly SegmentEntry[];
     sealed: readonly number[];
+    begins: readonly number[];
   }> {
     const source = this.#source;
     return this.#resources.readState(async (state, manifest) => {
-      const sourceId = state.dictionary.sourceId(source.name);
-      if (sourceId === undefined) return { entries: [], sealed: [] };
+      const id = state.dictionary.sourceId(source.name);
+      if (id === undefined) return { entries: [], sealed: [], begins: [] };
       const entries = await manifest.entries(source.name);
-      const sealed: number[] = [];
+      const [sealed, begins]: [number[], number[]] = [[], []];
+      const stores = { kv: state.kv, manifest };
       for (let partition = 0; partition < source.partitions; partition++) {
-        sealed.push((await readPositions(state, sourceId, partition))?.sealed ?? 0);
+        const positions = await readPositions(state, id, partition);
+        sealed.push(positions?.sealed ?? 0);
+        begins.push(
+          positions === null
+            ? 0
+            : await firstOffset(stores, { name: source.name, id }, partition, positions),
+        );
       }
-      return { entries, sealed };
+      return { entries, sealed, begins };
     });
   }
 

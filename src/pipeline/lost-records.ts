@@ -34,12 +34,7 @@ export async function lostRecords(
     found.partition === partition;
   const gaps = (await listGaps(kv, source.id)).filter(ofPartition);
   const entries = (await manifest.entries(source.name)).filter(ofPartition);
-  // Cuts and gaps of history have no holes between them: they begin where reading did.
-  const begin = Math.min(
-    sealed,
-    ...gaps.map(({ fromOffset }) => fromOffset),
-    ...entries.map(({ startOffset }) => startOffset),
-  );
+  const begin = beginOf(sealed, gaps, entries);
   const ranges = without(
     begin < to ? [{ fromOffset: begin, toOffset: to }] : [],
     gaps.filter((gap) => gap.of === 'state'),
@@ -50,6 +45,35 @@ export async function lostRecords(
     toOffset: endOffset,
   }));
   return { ranges, notInSegments: without(ranges, inSegments) };
+}
+
+/**
+ * The first offset of a partition that was ever read: the log's start at that time, or where a
+ * backfill handed over to the topic. What lies below is not of the stream.
+ */
+export async function firstOffset(
+  { kv, manifest }: { readonly kv: KvReader; readonly manifest: ManifestReader },
+  source: { readonly name: string; readonly id: number },
+  partition: number,
+  { sealed }: Pick<Positions, 'sealed'>,
+): Promise<number> {
+  const ofPartition = (found: { readonly partition: number }): boolean =>
+    found.partition === partition;
+  const gaps = (await listGaps(kv, source.id)).filter(ofPartition);
+  return beginOf(sealed, gaps, (await manifest.entries(source.name)).filter(ofPartition));
+}
+
+/** Cuts and gaps of history have no holes between them: they begin where reading did. */
+function beginOf(
+  sealed: number,
+  gaps: readonly { readonly fromOffset: number }[],
+  entries: readonly { readonly startOffset: number }[],
+): number {
+  return Math.min(
+    sealed,
+    ...gaps.map(({ fromOffset }) => fromOffset),
+    ...entries.map(({ startOffset }) => startOffset),
+  );
 }
 
 /** OFFSET_GAP of a partition that would lose some. */

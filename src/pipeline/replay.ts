@@ -17,7 +17,7 @@ import { FreshetError } from '../errors.ts';
 import { KvBatch } from '../kv/index.ts';
 import type { Log, TopicPartition } from '../log/index.ts';
 import { prefixRange, SPACE, type StateStore, stateKey } from '../state/index.ts';
-import { lossError, lostRecords, type OffsetRange } from './lost-records.ts';
+import { firstOffset, lossError, lostRecords, type OffsetRange } from './lost-records.ts';
 
 /** Where a replay begins. */
 export type ReplayFrom = 'earliest' | { readonly offset: number } | { readonly timeMs: number };
@@ -56,11 +56,14 @@ export async function planReplay(
       const tp = { topic, partition };
       const positions = await readPositions(state, source.id, partition);
       const untilOffset = positions?.applied ?? start;
-      const wanted = await startOffset(log, tp, from, start, end);
+      const stores = { kv: state.kv, manifest };
+      const begin =
+        positions === null ? 0 : await firstOffset(stores, source, partition, positions);
+      // What is below where reading began is of files: a replay does not bring it in.
+      const wanted = Math.max(begin, await startOffset(log, tp, from, start, end));
       if (wanted < start) throw removedError(tp, wanted, start);
       const clear = from === 'earliest';
       const isRebuilt = clear && positions !== null;
-      const stores = { kv: state.kv, manifest };
       const lost = isRebuilt && (await lostRecords(stores, source, partition, positions, start));
       if (lost && lost.ranges.length > 0 && !skipGap) throw lossError(tp, lost, start);
       const fromOffset = Math.min(wanted, untilOffset);

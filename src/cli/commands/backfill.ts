@@ -2,7 +2,9 @@ import { resolve } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { formatTimestampUs } from '../../core/time.ts';
 import type { BackfillSummary, Handover } from '../../feature-store/index.ts';
+import type { KnownAtOffsets } from '../../join/index.ts';
 import { type Bind, type Context, wholeNumber } from '../context.ts';
+import { offsets } from '../offsets.ts';
 import { formatCount, type Progress, type Style } from '../output.ts';
 
 /** `backfill`: Parquet files of others into history and the online store. */
@@ -20,6 +22,16 @@ export function backfillCommands(program: Command, bind: Bind): void {
     .option('--offline', 'history for training alone; `freshet materialize` can load it later')
     .option('--online', 'the online store alone; joins do not see these rows. Default: both')
     .option('--until <time>', 'leave rows at or after this event time to the topic of the view')
+    .option(
+      '--until-offsets <places>',
+      'where a topic that no engine has read takes over: topic-partition=offset,…',
+      offsets,
+    )
+    .option(
+      '--offset-columns <partition,offset>',
+      'columns with the places of rows in the topic: later ones are left to it',
+      offsetColumns,
+    )
     .option('--bad-rows <file>', 'take all bad rows into one file, .parquet or .ndjson')
     .option('--bad-rows-max <rows>', 'stop at more bad rows; default: set all aside', wholeNumber)
     .addOption(
@@ -35,6 +47,7 @@ What is loaded is not loaded twice, and a backfill that was stopped goes on when
 
 Examples:
   $ freshet backfill order_history exports/orders
+  $ freshet backfill order_history exports/orders --until-offsets orders-0=500,orders-1=480
   $ freshet backfill order_history 'exports/*.parquet' --map ordered_at=ts --until 2026-01-01`,
     )
     .action(bind(backfill));
@@ -45,6 +58,8 @@ interface Options {
   readonly offline?: boolean;
   readonly online?: boolean;
   readonly until?: string;
+  readonly untilOffsets?: KnownAtOffsets;
+  readonly offsetColumns?: { readonly partition: string; readonly offset: string };
   readonly badRows?: string;
   readonly badRowsMax?: number;
   readonly changed: 'refuse' | 'add' | 'replace';
@@ -57,7 +72,7 @@ async function backfill(
   files: readonly string[],
   options: Options,
 ): Promise<void> {
-  const { map, until, badRows, badRowsMax, changed, dryRun = false } = options;
+  const { map, until, untilOffsets, badRows, badRowsMax, changed, dryRun = false } = options;
   const bars = new Map<string, Progress>();
   const tell = (what: string, done: number, total: number): void => {
     if (!bars.has(what)) for (const bar of bars.values()) bar.stop();
@@ -73,6 +88,8 @@ async function backfill(
         into: intoOf(options),
         ...(map && { columns: map }),
         ...(until !== undefined && { until }),
+        ...(untilOffsets && { untilOffsets }),
+        ...(options.offsetColumns && { offsetColumns: options.offsetColumns }),
         ...(badRows !== undefined && { badRowsFile: resolve(badRows) }),
         ...(badRowsMax !== undefined && { badRowsMax }),
         changed,
@@ -148,6 +165,12 @@ function describeHandover(handover: Handover, { red, yellow, green }: Style): st
 function intoOf({ offline = false, online = false }: Options): 'both' | 'history' | 'online' {
   if (offline === online) return 'both';
   return offline ? 'history' : 'online';
+}
+
+function offsetColumns(text: string): { partition: string; offset: string } {
+  const [partition, offset, ...others] = text.split(',');
+  if (partition && offset && others.length === 0) return { partition, offset };
+  throw new InvalidArgumentError('Write the two columns, with a comma between them.');
 }
 
 function mapping(

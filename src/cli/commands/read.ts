@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Command, Option } from 'commander';
 import { toJsonValue } from '../../core/coerce.ts';
 import type { FieldValue } from '../../core/field-type.ts';
 import { formatTimestampUs } from '../../core/time.ts';
@@ -13,6 +13,7 @@ import type {
 import type { OnlineFeatures, Receipt } from '../../serving/index.ts';
 import { type Bind, type Context, wholeNumber } from '../context.ts';
 import { rowOfKeys } from '../key-values.ts';
+import { offsets } from '../offsets.ts';
 import { type Cell, formatCount, type Output, type Style } from '../output.ts';
 
 /** `get` and `join`: values out. */
@@ -233,22 +234,6 @@ async function writeRows(
   }
   const { rowCount } = answer.metadata;
   output.result({ file, rows: rowCount }, () => `${formatCount(rowCount)} rows in ${file}`);
-}
-
-/** `flights-0=100,flights-1=90`: partitions that are not named are not known at all. */
-function offsets(text: string): KnownAtOffsets {
-  const known: Record<string, number[]> = {};
-  for (const part of text.split(',')) {
-    const [, topic, partition, offset] = /^(.+)-(\d+)=(\d+)$/.exec(part.trim()) ?? [];
-    if (topic === undefined) {
-      throw new InvalidArgumentError('Write topic-partition=offset, several behind commas.');
-    }
-    known[topic] ??= [];
-    const places = known[topic] as number[];
-    while (places.length < Number(partition)) places.push(0);
-    places[Number(partition)] = Number(offset);
-  }
-  return known;
 }
 
 /** One service, or features and whole views, by name. */
