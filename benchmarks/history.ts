@@ -24,7 +24,7 @@ import {
 } from '../src/definition/index.ts';
 import { type Duckdb, openDuckdb, quoteLiteral } from '../src/duckdb/index.ts';
 import { createHistoricalReader, createRowsOf } from '../src/join/index.ts';
-import { createSegmentStore, type SegmentEntry } from '../src/segment/index.ts';
+import { createSegmentStore, localFiles, type SegmentEntry } from '../src/segment/index.ts';
 
 const LABELS = 1_000_000;
 const ROWS = 10_000_000;
@@ -181,7 +181,7 @@ async function joinOurs(
     rowsOf: createRowsOf({
       duckdb,
       baseDirectory: '.',
-      segmentDirectory: '.',
+      segmentFiles: localFiles('.'),
       segmentsOf: async () => [],
     }),
   });
@@ -244,7 +244,7 @@ async function compaction(folder: string): Promise<void> {
     timestampField: 'ts',
     keyFields: ['entity'],
   });
-  const store = createSegmentStore({ directory: join(folder, 'segments'), duckdb });
+  const store = createSegmentStore({ files: localFiles(join(folder, 'segments')), duckdb });
   const layout = rowLayout(source.schema);
   const writer = store.writer(source, 0);
   const entries: SegmentEntry[] = [];

@@ -6,6 +6,7 @@
  *
  *     npx tsx benchmarks/join.ts [rounds, default 3]
  */
+
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -16,6 +17,7 @@ import { type Duration, parseDurationUs } from '../src/core/time.ts';
 import { buildCatalog, entity, featureView, parquetSource } from '../src/definition/index.ts';
 import { type Duckdb, openDuckdb, quoteLiteral } from '../src/duckdb/index.ts';
 import { createHistoricalReader, createRowsOf } from '../src/join/index.ts';
+import { localFiles } from '../src/segment/index.ts';
 
 const LABELS = 1_000_000;
 const SEED = 7;
@@ -130,7 +132,7 @@ async function joinOurs(
     rowsOf: createRowsOf({
       duckdb,
       baseDirectory: '.',
-      segmentDirectory: '.',
+      segmentFiles: localFiles('.'),
       segmentsOf: async () => [],
     }),
   });

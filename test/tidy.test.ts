@@ -64,6 +64,11 @@ const BANS: readonly Ban[] = [
     places: ['src/segment/kv-manifest.ts', ...PROGRAMS],
   },
   {
+    what: 'where the files of segments lie',
+    mention: /^localFiles\(/,
+    places: ['src/segment/local-files.ts', 'src/feature-store/resources.ts', ...PROGRAMS],
+  },
+  {
     what: 'the environment',
     mention: /^process\.env$/,
     places: ['src/config/', 'src/cli/', 'connectors/kafka-dev/', ...PROGRAMS],

@@ -419,7 +419,7 @@ export class FeatureStore implements AsyncDisposable {
     return createRowsOf({
       duckdb: await this.#resources.duckdb(),
       baseDirectory: this.config.repoDir,
-      segmentDirectory: this.config.offlineStore.path,
+      segmentFiles: this.#resources.segmentFiles,
       segmentsOf: (source) => this.#segmentsOf(source),
     });
   }

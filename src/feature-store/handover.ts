@@ -122,7 +122,7 @@ class StreamRows {
   async load(): Promise<number> {
     const source = this.#source;
     const { entries, sealed, begins } = await this.#history();
-    const rows = segmentRelation(this.#resources.config.offlineStore.path, entries, source);
+    const rows = segmentRelation(this.#resources.segmentFiles, entries, source);
     const keys = this.#keys.map((key, k) => `${quoteIdentifier(key)} AS k${k}`);
     await this.#duckdb.run(
       `CREATE OR REPLACE TEMP TABLE ${TABLE} AS SELECT ${[...keys, `${this.#time} AS t`].join(', ')}, ` +

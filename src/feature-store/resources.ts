@@ -9,7 +9,9 @@ import type { Log } from '../log/index.ts';
 import { RegistryFile } from '../registry/index.ts';
 import {
   createSegmentStore,
+  type FileStore,
   kvManifest,
+  localFiles,
   type Manifest,
   type ManifestReader,
   type SegmentStore,
@@ -83,10 +85,14 @@ export class Resources {
     return this.#once('duckdb', () => openDuckdb(options), closeIt);
   }
 
+  /** The one place that says where segments lie. */
+  get segmentFiles(): FileStore {
+    return localFiles(this.config.offlineStore.path);
+  }
+
   async segments(): Promise<SegmentStore> {
     const { clock } = this;
-    const { path: directory } = this.config.offlineStore;
-    return createSegmentStore({ directory, duckdb: await this.duckdb(), clock });
+    return createSegmentStore({ files: this.segmentFiles, duckdb: await this.duckdb(), clock });
   }
 
   /** @throws FreshetError STORE_LOCKED, STORE_VERSION */

@@ -125,11 +125,10 @@ export class ViewBuild {
       ({ partition, startOffset, endOffset }) =>
         partition === build.partition && startOffset < applied && endOffset > build.next,
     );
-    const { path } = resources.config.offlineStore;
     const from = build.next;
     for await (const { rows, lateByUs } of streamSegments(
       await resources.duckdb(),
-      path,
+      resources.segmentFiles,
       entries,
       source,
     )) {

@@ -2,7 +2,12 @@ import { relative, resolve } from 'node:path';
 import { RANK_BATCH, RANK_STREAM } from '../core/row-order.ts';
 import type { FeatureView, ParquetSource, TopicSource } from '../definition/index.ts';
 import type { DuckdbConnection } from '../duckdb/index.ts';
-import { parquetRelation, type SegmentEntry, segmentRelation } from '../segment/index.ts';
+import {
+  type FilePaths,
+  parquetRelation,
+  type SegmentEntry,
+  segmentRelation,
+} from '../segment/index.ts';
 import type { TimeBounds } from './join-plan.ts';
 import type { RowRelation } from './row-relation.ts';
 
@@ -25,8 +30,8 @@ export interface ViewRowsOptions {
   readonly duckdb: DuckdbConnection;
   /** What the paths of Parquet sources are relative to. */
   readonly baseDirectory: string;
-  /** The folder of the segment store. */
-  readonly segmentDirectory: string;
+  /** Where the segments lie. */
+  readonly segmentFiles: FilePaths;
   /** The published segments of a source: its entries in the manifest. */
   readonly segmentsOf: (source: TopicSource) => Promise<readonly SegmentEntry[]>;
 }
@@ -81,7 +86,7 @@ async function streamRows(
     );
   return {
     sqlWithin: (bounds) => {
-      const rows = segmentRelation(options.segmentDirectory, within(bounds), source);
+      const rows = segmentRelation(options.segmentFiles, within(bounds), source);
       return isCut ? `SELECT * FROM (${rows}) WHERE ${belowSql(limits ?? [])}` : rows;
     },
     filesWithin: (bounds) => ({ read: within(bounds).length, of: all.filter(isFile).length }),

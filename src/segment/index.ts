@@ -4,6 +4,7 @@ export {
   planCompaction,
   planWholeCompaction,
 } from './compaction-plan.ts';
+export type { FilePaths, FileStore } from './file-store.ts';
 export {
   inspectParquet,
   type ParquetColumn,
@@ -11,6 +12,7 @@ export {
   sampleRows,
 } from './inspect-parquet.ts';
 export { kvManifest } from './kv-manifest.ts';
+export { localFiles } from './local-files.ts';
 export {
   byRange,
   isSameRange,

@@ -1,8 +1,7 @@
-import { join } from 'node:path';
 import type { Clock } from '../core/clock.ts';
-import type { FileSystem } from '../core/fs.ts';
 import type { DuckdbConnection } from '../duckdb/index.ts';
 import { FreshetError } from '../errors.ts';
+import type { FileStore } from './file-store.ts';
 import { readFooter } from './inspect-parquet.ts';
 import type { SegmentEntry } from './segment-entry.ts';
 import { SEGMENT_FORMAT } from './segment-layout.ts';
@@ -14,17 +13,16 @@ import { SEGMENT_FORMAT } from './segment-layout.ts';
  */
 export async function readEntries(
   options: {
-    readonly directory: string;
     readonly duckdb: DuckdbConnection;
-    readonly fs: FileSystem;
+    readonly files: FileStore;
     readonly clock: Clock;
   },
-  files: readonly string[],
+  names: readonly string[],
 ): Promise<SegmentEntry[]> {
-  const { directory, duckdb, fs, clock } = options;
+  const { duckdb, files, clock } = options;
   const entries: SegmentEntry[] = [];
-  for (const name of files) {
-    const file = join(directory, name);
+  for (const name of names) {
+    const file = files.pathOf(name);
     const footer = await readFooter(duckdb, file);
     const text = footer.get('freshet.segment');
     if (text === undefined || footer.get('freshet.format') !== String(SEGMENT_FORMAT)) {
@@ -36,7 +34,7 @@ export async function readEntries(
     entries.push({
       ...described,
       file: name,
-      bytes: await fs.sizeBytes(file),
+      bytes: await files.sizeBytes(name),
       createdAtMs: clock.nowMs(),
     });
   }

@@ -109,20 +109,16 @@ class Rewriting {
       `AND make_timestamp(${last.bounds.maxEventTimeUs})`;
     const sql = `SELECT * FROM (${this.#relation()}) WHERE ${within}`;
     const entry = this.#entry(days, part, parts, await this.#contentHash(sql));
-    const { directory, fs } = this.#store;
+    const { files } = this.#store;
     const sorted = `${sql} ${sortClause(this.#options.source, this.#columns)}`;
-    const bytes = await publishSegment(
-      { connection: this.#connection, directory, fs },
-      sorted,
-      entry,
-    );
+    const bytes = await publishSegment({ connection: this.#connection, files }, sorted, entry);
     return { ...entry, bytes };
   }
 
   /** The rows that are kept, with the columns of the file. */
   #relation(): string {
     const { entries, keepSql } = this.#options;
-    const rows = filesRelation(this.#store.directory, entries, this.#stored);
+    const rows = filesRelation(this.#store.files, entries, this.#stored);
     return keepSql === undefined ? rows : `SELECT * FROM (${rows}) WHERE ${keepSql}`;
   }
 
@@ -203,7 +199,7 @@ class Rewriting {
       return `${row?.['n']} rows, ${row?.['h']}`;
     };
     const before = await sumOf(this.#relation());
-    const after = await sumOf(filesRelation(this.#store.directory, written, this.#stored));
+    const after = await sumOf(filesRelation(this.#store.files, written, this.#stored));
     if (before === after) return;
     const file = (this.#options.entries[0] as SegmentEntry).file;
     throw new FreshetError(

@@ -23,7 +23,6 @@ import { quoteIdentifier } from '../duckdb/index.ts';
 import type { SegmentColumn, SegmentCut, SegmentEntry, SegmentRewrite } from './segment-entry.ts';
 
 export const SEGMENT_FORMAT = 1;
-export const TEMPORARY_SUFFIX = '.tmp';
 
 /** Columns that every segment has behind the fields of its source. */
 export const SYSTEM_COLUMNS = [
@@ -62,11 +61,13 @@ export function segmentFile(
   return `${topic}/${topic}-${partition}-${startOffset}-${endOffset}-${fingerprint}${suffix}.parquet`;
 }
 
-/** Whether a name in the folder of a topic is one of ours: a segment, or one being written. */
-export function isSegmentName(topic: string, name: string): boolean {
+/** Whether a name is one of ours, as `segmentFile` makes them. */
+export function isSegmentName(file: string): boolean {
+  const at = file.indexOf('/');
+  const [topic, name] = [file.slice(0, at), file.slice(at + 1)];
   return (
     name.startsWith(`${topic}-`) &&
-    /^\d+-\d+-\d+-[0-9a-f]{16}(-g\d+-\d+)?\.parquet(\.tmp)?$/.test(name.slice(topic.length + 1))
+    /^\d+-\d+-\d+-[0-9a-f]{16}(-g\d+-\d+)?\.parquet$/.test(name.slice(topic.length + 1))
   );
 }
 

@@ -2,22 +2,22 @@
  * Segments of one source as a SQL relation, whatever schema each was written with: a column that
  * an older file lacks is null there, a column whose type has changed is cast to the declared type.
  */
-import { join } from 'node:path';
 import type { FieldType } from '../core/field-type.ts';
 import { didYouMean } from '../core/nearest.ts';
 import type { TopicSource } from '../definition/index.ts';
 import { fieldTypeToSql, quoteIdentifier, quoteLiteral } from '../duckdb/index.ts';
 import { FreshetError } from '../errors.ts';
+import type { FilePaths } from './file-store.ts';
 import type { SegmentColumn, SegmentEntry } from './segment-entry.ts';
 import { fieldColumns, SYSTEM_COLUMNS } from './segment-layout.ts';
 
 /**
  * SQL text of a query (put it in parentheses) with the given columns, fields of the source and
- * system columns alike. Default: all of them. Pure; `directory` is the folder of the store.
+ * system columns alike. Default: all of them. Pure; `files` are those of the store.
  * @throws FreshetError COLUMN_MISSING for a name that is neither
  */
 export function segmentRelation(
-  directory: string,
+  files: FilePaths,
   entries: readonly SegmentEntry[],
   source: TopicSource,
   columns: readonly string[] = [...fieldColumns(source), ...SYSTEM_COLUMNS].map(({ name }) => name),
@@ -25,17 +25,17 @@ export function segmentRelation(
   const wanted = columns.map((name): Wanted => ({ name, type: declaredType(source, name) }));
   const groups = groupByFingerprint(entries.filter((entry) => entry.file !== null));
   if (groups.length === 0) return emptyRelation(wanted);
-  return groups.map((group) => groupRelation(directory, group, wanted)).join(' UNION ALL ');
+  return groups.map((group) => groupRelation(files, group, wanted)).join(' UNION ALL ');
 }
 
 /** Rows of files that all have these columns, as they are stored. */
 export function filesRelation(
-  directory: string,
+  files: FilePaths,
   entries: readonly SegmentEntry[],
   columns: readonly SegmentColumn[],
 ): string {
   const names = columns.map(({ name }) => quoteIdentifier(name));
-  return `SELECT ${names.join(', ')} FROM ${readParquet(directory, entries)}`;
+  return `SELECT ${names.join(', ')} FROM ${readParquet(files, entries)}`;
 }
 
 interface Wanted {
@@ -72,7 +72,7 @@ function emptyRelation(wanted: readonly Wanted[]): string {
 
 /** Files of one fingerprint have the same columns: only one footer is read to learn them. */
 function groupRelation(
-  directory: string,
+  files: FilePaths,
   group: readonly SegmentEntry[],
   wanted: readonly Wanted[],
 ): string {
@@ -90,14 +90,14 @@ function groupRelation(
       ? name
       : `CAST(${name} AS ${fieldTypeToSql(column.type)}) AS ${name}`;
   });
-  return `SELECT ${projections.join(', ')} FROM ${readParquet(directory, group)}`;
+  return `SELECT ${projections.join(', ')} FROM ${readParquet(files, group)}`;
 }
 
-function readParquet(directory: string, entries: readonly SegmentEntry[]): string {
-  const files = entries.flatMap(({ file }) =>
-    file === null ? [] : quoteLiteral(join(directory, file)),
+function readParquet(files: FilePaths, entries: readonly SegmentEntry[]): string {
+  const paths = entries.flatMap(({ file }) =>
+    file === null ? [] : quoteLiteral(files.pathOf(file)),
   );
-  return `read_parquet([${files.join(', ')}])`;
+  return `read_parquet([${paths.join(', ')}])`;
 }
 
 function nullColumn({ name, type }: Wanted): string {

@@ -2,18 +2,15 @@
  * History as Parquet: one file per cut of one topic partition (`segment-layout.ts`). The store
  * makes files; which of them are segments is for the manifest to say (`manifest.ts`).
  */
-import { join } from 'node:path';
 import { type Clock, systemClock } from '../core/clock.ts';
-import type { FileSystem } from '../core/fs.ts';
 import type { TopicSource } from '../definition/index.ts';
 import type { Duckdb } from '../duckdb/index.ts';
 import { FreshetError } from '../errors.ts';
-import { toDiskError } from './disk-error.ts';
-import { nodeFileSystem } from './node-fs.ts';
+import type { FileStore } from './file-store.ts';
 import { readEntries } from './read-entries.ts';
 import { type RewriteOptions, rewriteSegments } from './rewrite-segments.ts';
 import type { SegmentEntry } from './segment-entry.ts';
-import { isSegmentName, TEMPORARY_SUFFIX } from './segment-layout.ts';
+import { isSegmentName } from './segment-layout.ts';
 import { segmentRelation } from './segment-relation.ts';
 import { createSegmentWriter, type SegmentWriter } from './segment-writer.ts';
 import { verifySegment } from './verify-segment.ts';
@@ -56,64 +53,42 @@ export interface SweepOptions {
 }
 
 export interface SegmentStoreOptions {
-  readonly directory: string;
+  readonly files: FileStore;
   readonly duckdb: Duckdb;
-  /** Default: the file system of Node. */
-  readonly fs?: FileSystem;
   /** Default: the system's. */
   readonly clock?: Clock;
 }
 
 export function createSegmentStore(options: SegmentStoreOptions): SegmentStore {
-  const { directory, duckdb, fs = nodeFileSystem, clock = systemClock } = options;
+  const { files, duckdb, clock = systemClock } = options;
   return {
-    writer: (source, partition) =>
-      createSegmentWriter({ directory, duckdb, fs, clock }, source, partition),
-    sweep: (live, { storeIsNew = live.size === 0 } = {}) =>
-      sweepFiles(fs, directory, live, storeIsNew),
-    readEntries: async () => {
-      const files = await segmentFiles(fs, directory);
-      const whole = files.filter((file) => !file.endsWith(TEMPORARY_SUFFIX));
-      return readEntries({ directory, duckdb, fs, clock }, whole);
-    },
-    rewrite: (rewriting) => rewriteSegments({ directory, duckdb, fs, clock }, rewriting),
-    remove: async (files) => {
-      for (const file of files) await fs.remove(join(directory, file));
-    },
-    verify: (entry) => verifySegment(duckdb, directory, entry),
-    relation: (entries, source, columns) => segmentRelation(directory, entries, source, columns),
+    writer: (source, partition) => createSegmentWriter({ files, duckdb, clock }, source, partition),
+    sweep: (live, { storeIsNew = live.size === 0 } = {}) => sweepFiles(files, live, storeIsNew),
+    readEntries: async () => readEntries({ files, duckdb, clock }, await segmentFiles(files)),
+    rewrite: (rewriting) => rewriteSegments({ files, duckdb, clock }, rewriting),
+    remove: (names) => files.remove(names),
+    verify: (entry) => verifySegment(duckdb, files, entry),
+    relation: (entries, source, columns) => segmentRelation(files, entries, source, columns),
   };
 }
 
 async function sweepFiles(
-  fs: FileSystem,
-  directory: string,
+  files: FileStore,
   live: ReadonlySet<string>,
   storeIsNew: boolean,
 ): Promise<string[]> {
-  try {
-    const unnamed = (await segmentFiles(fs, directory)).filter((file) => !live.has(file));
-    const lost = unnamed.find((file) => !file.endsWith(TEMPORARY_SUFFIX));
-    if (storeIsNew && lost !== undefined) {
-      throw new FreshetError('STORE_LOST', 'there are segments that the store knows nothing of', {
-        where: { file: lost },
-      });
-    }
-    for (const file of unnamed) await fs.remove(join(directory, file));
-    return unnamed;
-  } catch (thrown) {
-    throw toDiskError(thrown, directory);
+  const unnamed = (await segmentFiles(files)).filter((file) => !live.has(file));
+  const [lost] = unnamed;
+  if (storeIsNew && lost !== undefined) {
+    throw new FreshetError('STORE_LOST', 'there are segments that the store knows nothing of', {
+      where: { file: lost },
+    });
   }
+  await files.remove(unnamed);
+  return [...unnamed, ...(await files.removeUnfinished(isSegmentName))].sort();
 }
 
-/** Everything in the folder that is named as a segment, finished or not. */
-async function segmentFiles(fs: FileSystem, directory: string): Promise<string[]> {
-  const files: string[] = [];
-  for (const topic of await fs.list(directory)) {
-    const names = await fs.list(join(directory, topic));
-    files.push(
-      ...names.filter((name) => isSegmentName(topic, name)).map((name) => `${topic}/${name}`),
-    );
-  }
-  return files;
+/** All that are named as segments. */
+async function segmentFiles(files: FileStore): Promise<string[]> {
+  return (await files.list()).filter(isSegmentName);
 }

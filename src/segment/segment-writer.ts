@@ -115,9 +115,9 @@ class DuckdbSegmentWriter implements SegmentWriter {
     if (buffer === null || entry.file === null) return entry;
     buffer.summary.requireWithin(cut);
     buffer.appender.flush();
-    const { directory, fs } = this.#options;
+    const { files } = this.#options;
     const bytes = await publishSegment(
-      { connection: buffer.connection, directory, fs },
+      { connection: buffer.connection, files },
       `SELECT * FROM ${TABLE} ${sortClause(this.#source, this.#fields)}`,
       entry,
     );

@@ -2,6 +2,7 @@ import { type Column, type RowBatch, rowLayout } from '../core/row-batch.ts';
 import { NO_CREATED_TIME_US } from '../core/row-order.ts';
 import type { TopicSource } from '../definition/index.ts';
 import type { DuckdbConnection } from '../duckdb/index.ts';
+import type { FilePaths } from './file-store.ts';
 import { byRange } from './manifest.ts';
 import type { SegmentEntry } from './segment-entry.ts';
 import { segmentRelation } from './segment-relation.ts';
@@ -17,14 +18,14 @@ export interface SegmentRows {
 /** The rows of one partition's segments in offset order, range by range. */
 export async function* streamSegments(
   duckdb: DuckdbConnection,
-  directory: string,
+  files: FilePaths,
   entries: readonly SegmentEntry[],
   source: TopicSource,
 ): AsyncGenerator<SegmentRows> {
   const layout = rowLayout(source.schema);
   // Files of one range hold its offsets interleaved.
-  for (const files of byRange(entries.filter(({ file }) => file !== null))) {
-    const relation = segmentRelation(directory, files, source);
+  for (const range of byRange(entries.filter(({ file }) => file !== null))) {
+    const relation = segmentRelation(files, range, source);
     const sql =
       'SELECT * REPLACE (_offset::DOUBLE AS _offset, _late::DOUBLE AS _late) ' +
       `FROM (${relation}) ORDER BY _offset`;

@@ -1,8 +1,8 @@
-import { join } from 'node:path';
 import type { Duckdb } from '../duckdb/index.ts';
 import { quoteIdentifier, quoteLiteral } from '../duckdb/index.ts';
 import { FreshetError, toFreshetError } from '../errors.ts';
 import { ContentHash } from './content-hash.ts';
+import type { FilePaths } from './file-store.ts';
 import { readFooter } from './inspect-parquet.ts';
 import type { SegmentEntry } from './segment-entry.ts';
 import { footerText, SEGMENT_FORMAT, SYSTEM_COLUMNS, storedType } from './segment-layout.ts';
@@ -13,11 +13,11 @@ import { footerText, SEGMENT_FORMAT, SYSTEM_COLUMNS, storedType } from './segmen
  */
 export async function verifySegment(
   duckdb: Duckdb,
-  directory: string,
+  files: FilePaths,
   entry: SegmentEntry,
 ): Promise<void> {
   if (entry.file === null) return;
-  const file = join(directory, entry.file);
+  const file = files.pathOf(entry.file);
   try {
     const problem =
       (await footerProblem(duckdb, file, entry)) ?? (await contentProblem(duckdb, file, entry));

@@ -1,10 +1,11 @@
-import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ManualClock } from '../../src/core/clock.ts';
 import { topicSource } from '../../src/definition/index.ts';
 import type { Duckdb, SqlRow } from '../../src/duckdb/index.ts';
 import {
+  type FileStore,
   liveFiles,
   type SegmentEntry,
   type SegmentStore,
@@ -20,19 +21,22 @@ const SOURCE = topicSource({
   keyFields: ['user'],
 });
 
-/** What every segment store does, whatever it keeps its files in. */
+/** What every segment store does, whatever it keeps its files in; `openFiles` of a folder that is new. */
 export function segmentStoreContract(
   name: string,
   create: (options: SegmentStoreOptions) => SegmentStore,
+  openFiles: (directory: string) => FileStore,
 ): void {
   describe(name, () => {
     let place: Workplace;
     let store: SegmentStore;
+    let files: FileStore;
 
     beforeEach(async () => {
       place = await openWorkplace();
+      files = openFiles(place.directory);
       store = create({
-        directory: place.directory,
+        files,
         duckdb: place.duckdb,
         clock: new ManualClock(1_234),
       });
@@ -94,7 +98,7 @@ export function segmentStoreContract(
         ],
         createdAtMs: 1_234,
       });
-      expect(entry.bytes).toBe(readFileSync(join(place.directory, entry.file ?? '')).length);
+      expect(entry.bytes).toBe(readFileSync(files.pathOf(entry.file ?? '')).length);
       expect(entry.contentHash).toMatch(/^[0-9a-f]{64}$/);
     });
 
@@ -144,7 +148,7 @@ export function segmentStoreContract(
           rewrite: { generation: 1, part: 0, parts: 1 },
         });
         expect(await read([whole as SegmentEntry], place.duckdb)).toEqual(before);
-        const path = join(place.directory, whole?.file ?? '');
+        const path = files.pathOf(whole?.file ?? '');
         const stored = await place.duckdb.query(`SELECT "user", "at" FROM read_parquet('${path}')`);
         const order = stored.map((row) => `${row['user']} ${String(row['at']).padStart(15, '0')}`);
         expect(order).toEqual([...order].sort());
@@ -236,7 +240,7 @@ export function segmentStoreContract(
 
     it('lies in the order of key and event time', async () => {
       const entry = await write(ROWS, [0, 1, 2], [0, 3]);
-      const file = join(place.directory, entry.file ?? '');
+      const file = files.pathOf(entry.file ?? '');
       const rows = await place.duckdb.query(`SELECT "user", "at" FROM read_parquet('${file}')`);
       expect(rows.map((row) => [row['user'], row['at']])).toEqual([
         ['a', -3],
@@ -258,7 +262,7 @@ export function segmentStoreContract(
       for (const [what, spoil] of damage) {
         it(`refuses a file that is ${what}`, async () => {
           const entry = await write(ROWS, [0, 1, 2], [0, 3]);
-          const file = join(place.directory, entry.file ?? '');
+          const file = files.pathOf(entry.file ?? '');
           writeFileSync(file, spoil(readFileSync(file)));
           await expect(store.verify(entry)).rejects.toMatchObject({
             code: 'SEGMENT_CORRUPT',
@@ -269,7 +273,7 @@ export function segmentStoreContract(
 
       it('refuses a file that is not there', async () => {
         const entry = await write(ROWS, [0, 1, 2], [0, 3]);
-        rmSync(join(place.directory, entry.file ?? ''));
+        rmSync(files.pathOf(entry.file ?? ''));
         await expect(store.verify(entry)).rejects.toMatchObject({ code: 'SEGMENT_CORRUPT' });
       });
 
@@ -281,7 +285,7 @@ export function segmentStoreContract(
 
       it('refuses a file whose values are others, footer and all else being right', async () => {
         const entry = await write(ROWS, [0, 1, 2], [0, 3]);
-        const file = join(place.directory, entry.file ?? '');
+        const file = files.pathOf(entry.file ?? '');
         const [footer] = await place.duckdb.query(
           `SELECT decode(value) AS text FROM parquet_kv_metadata('${file}') WHERE decode(key) = 'freshet.segment'`,
         );
@@ -298,19 +302,12 @@ export function segmentStoreContract(
     });
 
     describe('sweep', () => {
-      it('deletes unnamed segments and temporary files, and nothing else', async () => {
+      it('deletes segments that are not named, and no file of another name', async () => {
         const kept = await write(ROWS, [0, 1, 2], [0, 3]);
         const unnamed = await write(ROWS, [3, 4, 5], [3, 6]);
-        const folder = join(place.directory, 'clicks.v1');
-        const temporary = `${kept.file}.tmp`;
-        writeFileSync(join(place.directory, temporary), 'half a file');
-        writeFileSync(join(folder, 'notes.parquet'), 'of a person');
-        writeFileSync(join(place.directory, 'notes'), 'where the folders of topics are');
-        const removed = await store.sweep(liveFiles([kept]));
-        expect(removed.sort()).toEqual([temporary, unnamed.file].sort());
-        expect(readdirSync(folder).sort()).toEqual(
-          [kept.file?.split('/')[1], 'notes.parquet'].sort(),
-        );
+        await files.write('clicks.v1/notes.parquet', (path) => writeFile(path, 'of a person'));
+        expect(await store.sweep(liveFiles([kept]))).toEqual([unnamed.file]);
+        expect(await files.list()).toEqual([kept.file, 'clicks.v1/notes.parquet'].sort());
       });
 
       it('finds nothing where there is no folder yet', async () => {

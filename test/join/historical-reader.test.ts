@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { buildCatalog, featureView, topicSource } from '../../src/definition/index.ts';
 import { openDuckdb, quoteLiteral } from '../../src/duckdb/index.ts';
 import { createHistoricalReader, createRowsOf } from '../../src/join/index.ts';
+import { localFiles } from '../../src/segment/index.ts';
 import { batchRelation } from './fixture.ts';
 import {
   AT,
@@ -217,7 +218,7 @@ describe('views', () => {
       rowsOf: createRowsOf({
         duckdb: world.fixture.duckdb,
         baseDirectory: world.fixture.directory,
-        segmentDirectory: world.fixture.directory,
+        segmentFiles: localFiles(world.fixture.directory),
         segmentsOf: async () => [],
       }),
     });
@@ -255,7 +256,7 @@ describe('views', () => {
       rowsOf: createRowsOf({
         duckdb: world.fixture.duckdb,
         baseDirectory: '.',
-        segmentDirectory: '.',
+        segmentFiles: localFiles('.'),
         segmentsOf: async () => [],
       }),
     });

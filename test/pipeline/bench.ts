@@ -47,6 +47,7 @@ import {
 import {
   createSegmentStore,
   kvManifest,
+  localFiles,
   type Manifest,
   type SegmentEntry,
   type SegmentStore,
@@ -291,9 +292,8 @@ export class Bench implements AsyncDisposable {
 
   #segmentStore(machine: Machine): SegmentStore {
     return createSegmentStore({
-      directory: join(this.directory, 'offline'),
+      files: localFiles(join(this.directory, 'offline'), this.#files.open(machine)),
       duckdb: this.#duckdb,
-      fs: this.#files.open(machine),
       clock: this.clock,
     });
   }

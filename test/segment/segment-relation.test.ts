@@ -3,6 +3,7 @@ import type { Schema } from '../../src/core/field-type.ts';
 import { type TopicSource, topicSource } from '../../src/definition/index.ts';
 import {
   createSegmentStore,
+  localFiles,
   type SegmentEntry,
   type SegmentStore,
 } from '../../src/segment/index.ts';
@@ -73,7 +74,10 @@ describe('segments as a relation', () => {
   });
 
   it('finds its files in a folder whose name SQL would misread', async () => {
-    const odd = createSegmentStore({ ...place, directory: `${place.directory}/it's "odd"` });
+    const odd = createSegmentStore({
+      ...place,
+      files: localFiles(`${place.directory}/it's "odd"`),
+    });
     const writer = odd.writer(OLD, 0);
     const batch = batchOf(OLD.schema, [{ at: 1, amount: 1 }], { timestampField: 'at' });
     await writer.append(batch, new Float64Array(1), 0, 1);

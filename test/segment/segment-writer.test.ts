@@ -6,6 +6,7 @@ import { topicSource } from '../../src/definition/index.ts';
 import {
   createSegmentStore,
   liveFiles,
+  localFiles,
   nodeFileSystem,
   type SegmentEntry,
   type SegmentWriter,
@@ -30,7 +31,10 @@ afterEach(() => place[Symbol.asyncDispose]());
 
 async function filledWriter(fs: FileSystem): Promise<SegmentWriter> {
   const rows = Array.from({ length: 100 }, (_, i) => ({ user: `u${i % 7}`, at: i, tags: ['x'] }));
-  const writer = createSegmentStore({ ...place, fs }).writer(SOURCE, 0);
+  const writer = createSegmentStore({ ...place, files: localFiles(place.directory, fs) }).writer(
+    SOURCE,
+    0,
+  );
   const batch = batchOf(SOURCE.schema, rows, { timestampField: 'at' });
   await writer.append(batch, new Float64Array(100), 0, 100);
   return writer;

@@ -6,12 +6,13 @@ import type { Schema } from '../../src/core/field-type.ts';
 import { type Column, makeColumn, type RowBatch, rowLayout } from '../../src/core/row-batch.ts';
 import { NO_CREATED_TIME_US } from '../../src/core/row-order.ts';
 import { type Duckdb, openDuckdb } from '../../src/duckdb/index.ts';
-import type { SegmentEntry } from '../../src/segment/index.ts';
+import { type FileStore, localFiles, type SegmentEntry } from '../../src/segment/index.ts';
 
 export type Row = Readonly<Record<string, unknown>>;
 
 export interface Workplace extends AsyncDisposable {
   readonly directory: string;
+  readonly files: FileStore;
   readonly duckdb: Duckdb;
 }
 
@@ -24,6 +25,7 @@ export async function openWorkplace(): Promise<Workplace> {
   });
   return {
     directory: join(root, 'offline'),
+    files: localFiles(join(root, 'offline')),
     duckdb,
     async [Symbol.asyncDispose]() {
       await duckdb.close();
