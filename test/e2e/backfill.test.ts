@@ -79,7 +79,7 @@ describe('freshet backfill', { timeout: 60_000 }, () => {
     await kv.close();
     expect(code).toBe(1);
     expect(stderr).toContain('STORE_LOCKED');
-    expect(stderr).toContain('--history-only');
+    expect(stderr).toContain('--offline');
   });
 
   it('loads the rows, sets the others aside, and says how they meet the topic', async () => {
