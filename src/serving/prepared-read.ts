@@ -227,7 +227,11 @@ function readFeatures(
   nowUs: number,
 ): ReadFeature[] {
   const oldestUs = ttlUs === null ? Number.NEGATIVE_INFINITY : nowUs - ttlUs;
-  const times = Array.from(eventTimesUs, (us) => (Number.isNaN(us) ? null : us));
+  const times = new Array<number | null>(eventTimesUs.length);
+  for (let e = 0; e < times.length; e++) {
+    const us = eventTimesUs[e] as number;
+    times[e] = Number.isNaN(us) ? null : us;
+  }
   return values.map((column, f) => ({
     values: column,
     statuses: column.map((_, i) =>
@@ -240,6 +244,7 @@ function readFeatures(
 /** The columns with NOT_FOUND in place of what happened after the time of the read. */
 function withoutRowsBehind(columns: RowColumns, atUs: number): RowColumns {
   const isBehind = (e: number): boolean => (columns.eventTimesUs[e] as number) > atUs;
+  if (!columns.eventTimesUs.some((us) => us > atUs)) return columns;
   return {
     ...columns,
     values: columns.values.map((column) => column.map((value, e) => (isBehind(e) ? null : value))),
