@@ -8,7 +8,6 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import {
   entity,
   type FeatureStore,
@@ -18,10 +17,8 @@ import {
   sliding,
   windowedFeatureView,
 } from '../src/index.ts';
+import { FLIGHTS } from './flights.ts';
 
-const FLIGHTS = fileURLToPath(
-  new URL('../node_modules/vega-datasets/data/flights-3m.parquet', import.meta.url),
-);
 const ROWS = 3_000_000;
 const ENTITIES = 300_000;
 

@@ -14,10 +14,8 @@ import { airport, airportDelays, airportStats, flights } from '../examples/quick
 import { createRowDecoder } from '../src/codec/index.ts';
 import { type Definition, type FeatureStore, openFeatureStore } from '../src/index.ts';
 import { produceRows, readRows } from '../src/producer/index.ts';
+import { FLIGHTS } from './flights.ts';
 
-const FLIGHTS = fileURLToPath(
-  new URL('../node_modules/vega-datasets/data/flights-3m.parquet', import.meta.url),
-);
 const ROWS = 3_000_000;
 
 /** Definitions by cell; `read` has none to feed. */
@@ -91,7 +89,7 @@ async function fillLog(directory: string): Promise<void> {
 }
 
 function spawnCell(name: string, directory: string): Cell {
-  const args = ['--import', 'tsx', fileURLToPath(import.meta.url), 'cell', name, directory];
+  const args = [...process.execArgv, fileURLToPath(import.meta.url), 'cell', name, directory];
   return JSON.parse(execFileSync(process.execPath, args, { encoding: 'utf8' }));
 }
 

@@ -18,6 +18,7 @@ import { buildCatalog, entity, featureView, parquetSource } from '../src/definit
 import { type Duckdb, openDuckdb, quoteLiteral } from '../src/duckdb/index.ts';
 import { createHistoricalReader, createRowsOf } from '../src/join/index.ts';
 import { localFiles } from '../src/segment/index.ts';
+import { FLIGHTS as flights } from './flights.ts';
 
 const LABELS = 1_000_000;
 const SEED = 7;
@@ -26,10 +27,6 @@ const MEMORY_LIMIT_BYTES = 512 * 1024 * 1024;
 const TTLS: readonly Duration[] = ['10m', '12h', '30d'];
 const RATIO_MAX = 1.3;
 const RSS_MB_MAX = 1_000;
-
-const flights = fileURLToPath(
-  new URL('../node_modules/vega-datasets/data/flights-3m.parquet', import.meta.url),
-);
 
 interface Cell {
   readonly ms: number;

@@ -68,7 +68,7 @@ function turns(
     for (const side of sides) {
       const args = ['cell', `${side} ${what.split(' ')[0]}`, broker, topic];
       const program = fileURLToPath(import.meta.url);
-      const output = execFileSync(process.execPath, ['--import', 'tsx', program, ...args]);
+      const output = execFileSync(process.execPath, [...process.execArgv, program, ...args]);
       cells.get(side)?.push(JSON.parse(output.toString()));
     }
   }

@@ -31,11 +31,9 @@ import {
   topicSource,
 } from '../src/index.ts';
 import { produceRows, readRows } from '../src/producer/index.ts';
+import { FLIGHTS } from './flights.ts';
 
 const PROGRAM = fileURLToPath(import.meta.url);
-const FLIGHTS = fileURLToPath(
-  new URL('../node_modules/vega-datasets/data/flights-3m.parquet', import.meta.url),
-);
 const ROWS = 3_000_000;
 const RATIO_MIN = 0.4;
 
@@ -117,7 +115,7 @@ async function compare(rounds: number): Promise<void> {
 /** The registry is served by this process, which therefore does not wait for the other one. */
 async function runProcess<T>(args: readonly string[]): Promise<T> {
   const run = promisify(execFile);
-  const { stdout } = await run(process.execPath, ['--import', 'tsx', PROGRAM, ...args]);
+  const { stdout } = await run(process.execPath, [...process.execArgv, PROGRAM, ...args]);
   return JSON.parse(stdout);
 }
 
@@ -211,7 +209,7 @@ async function probe(services: Services): Promise<void> {
     await store.apply();
     const engine = await store.startEngine();
     await engine.caughtUp();
-    const loading = spawn(process.execPath, ['--import', 'tsx', PROGRAM, 'load', ...services], {
+    const loading = spawn(process.execPath, [...process.execArgv, PROGRAM, 'load', ...services], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     await new Promise((resolve) => loading.stdout.once('data', resolve));

@@ -1,9 +1,10 @@
 /**
  * Our own figures: `npm run bench`, or `npm run bench -- engine join` for some. Each part is a
- * process of its own and prints its table; docs/benchmarks.md keeps a run with its machine.
+ * process of its own and prints its table, of compiled code, as users have it; docs/benchmarks.md keeps a run with its machine.
  */
 import { spawnSync } from 'node:child_process';
 import { cpus, totalmem } from 'node:os';
+import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const PARTS = ['engine', 'windows', 'serving', 'join', 'history', 'backfill', 'kafka'] as const;
@@ -21,7 +22,7 @@ console.log(
 for (const part of PARTS) {
   if (asked.length > 0 && !asked.includes(part)) continue;
   console.log(`\n── ${part}`);
-  const file = fileURLToPath(new URL(`./${part}.ts`, import.meta.url));
-  const { status } = spawnSync(process.execPath, ['--import', 'tsx', file], { stdio: 'inherit' });
+  const file = fileURLToPath(new URL(`./${part}${extname(import.meta.url)}`, import.meta.url));
+  const { status } = spawnSync(process.execPath, [...process.execArgv, file], { stdio: 'inherit' });
   if (status !== 0) process.exitCode = 1;
 }

@@ -8,16 +8,13 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { airport, airportDelays, flights } from '../examples/quickstart/features.ts';
 import { type FeatureStore, openFeatureStore, sliding, windowedFeatureView } from '../src/index.ts';
 import type { KvStore } from '../src/kv/index.ts';
 import { produceRows, readRows } from '../src/producer/index.ts';
+import { FLIGHTS } from './flights.ts';
 import { takeTurns } from './take-turns.ts';
 
-const FLIGHTS = fileURLToPath(
-  new URL('../node_modules/vega-datasets/data/flights-3m.parquet', import.meta.url),
-);
 const SIZES = ['1h', '6h', '24h', '7d', '30d', '90d'] as const;
 const READS = 2_000;
 const WARM_UP = 3_000;

@@ -1,14 +1,11 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { openDuckdb, quoteLiteral } from '../../src/duckdb/index.ts';
+import { FLIGHTS } from '../flights.ts';
 import type { CellResult } from './measure.ts';
 import { count, micros, row, seconds } from './report.ts';
 import { freshetSide, medianOf, pythonSide, requireSame, type Side } from './run-cells.ts';
 
-const FLIGHTS = fileURLToPath(
-  new URL('../../node_modules/vega-datasets/data/flights-3m.parquet', import.meta.url),
-);
 /**
  * Feast pairs each label with every row of its entity that is not older than the TTL. Without a TTL
  * 100,000 labels are six thousand million pairs: its file store asks for 30 GB, and its DuckDB store

@@ -1,5 +1,6 @@
 /** Runs cells of both sides in turns, each in a process of its own. */
 import { execFile } from 'node:child_process';
+import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { CellResult } from './measure.ts';
@@ -15,13 +16,19 @@ export type Side = (args: readonly string[]) => Promise<CellResult>;
 
 /** Freshet: `main.ts` of this folder runs the cell that it is asked for. */
 export function freshetSide(): Side {
-  const program = fileURLToPath(new URL('main.ts', import.meta.url));
-  return (args) => runCell(process.execPath, ['--import', 'tsx', program, ...args]);
+  const program = fileURLToPath(new URL(`main${extname(import.meta.url)}`, import.meta.url));
+  return (args) => runCell(process.execPath, [...process.execArgv, program, ...args]);
 }
+
+/** Where the programs in Python are, also when this is compiled. */
+const PROGRAMS = new URL(
+  import.meta.url.endsWith('.ts') ? './' : '../../../benchmarks/peers/',
+  import.meta.url,
+);
 
 /** A peer's program in Python. */
 export function pythonSide(python: string, script: string): Side {
-  const program = fileURLToPath(new URL(script, import.meta.url));
+  const program = fileURLToPath(new URL(script, PROGRAMS));
   return (args) => runCell(python, [program, ...args]);
 }
 

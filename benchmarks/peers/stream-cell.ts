@@ -1,5 +1,4 @@
 /** Freshet's side of the comparison with Quix Streams, and the topic that both read. */
-import { fileURLToPath } from 'node:url';
 import { quoteLiteral } from '../../src/duckdb/index.ts';
 import {
   entity,
@@ -9,15 +8,13 @@ import {
   tumbling,
   windowedFeatureView,
 } from '../../src/index.ts';
+import { FLIGHTS } from '../flights.ts';
 import { type CellResult, rssMb, timed } from './measure.ts';
 
 export const STREAM_TOPIC = 'peers-flights';
 export const STREAM_ROWS = 500_000;
 const RESULT_TOPIC = 'peers-hourly';
 
-const FLIGHTS = fileURLToPath(
-  new URL('../../node_modules/vega-datasets/data/flights-3m.parquet', import.meta.url),
-);
 const airport = entity({ name: 'airport', joinKeys: { origin: 'string' } });
 const stream = topicSource({
   name: 'stream',
