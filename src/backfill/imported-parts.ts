@@ -4,7 +4,7 @@
  *
  * ```
  * part   := import-<number>-<identity>-<first row group>-<last row group>.parquet
- * footer := freshet.import = JSON { version (1), recipe, file, rowsLoaded, rowsBad, rowsLeft, minUs, maxUs, columns }
+ * footer := freshet.import = JSON { version (1), recipe, file, rowsLoaded, rowsBad, rowsLeft, minUs, maxUs, columns [, offsetEnds] }
  *   number    6 digits, the same for all parts of a file: files are in the order of their first load
  *   identity  16 hex digits, of the bytes of the file and of its hive columns
  *   recipe    of columns, types and bounds: a part of another recipe is made again
@@ -36,6 +36,8 @@ export interface PartNote {
   readonly maxUs: number | null;
   /** Column of the foreign file by field, of the fields that no row may lack; not of older parts. */
   readonly columns?: Readonly<Record<string, string>>;
+  /** By partition, the offset behind the last row below the handover; of files that say offsets. */
+  readonly offsetEnds?: readonly number[];
 }
 
 export interface ImportedPart extends PartName {

@@ -6,7 +6,7 @@ export {
   type ImportResult,
   importFiles,
 } from './import-files.ts';
-export { listParts } from './imported-parts.ts';
+export { type ImportedPart, listParts } from './imported-parts.ts';
 export {
   type BackfillProgress,
   type BackfillResult,

@@ -74,7 +74,20 @@ export async function measurePart(part: PartRows): Promise<PartCounts> {
     rowsLeft: Number(found?.['left']),
     minUs: timeOf(found?.['min']),
     maxUs: timeOf(found?.['max']),
+    ...(part.untilOffsets && { offsetEnds: await offsetEnds(part, part.untilOffsets) }),
   };
+}
+
+async function offsetEnds(part: PartRows, until: UntilOffsets): Promise<number[]> {
+  const [partition, offset] = [until.partitionColumn, until.offsetColumn].map(
+    (column) => `r.${quoteIdentifier(column)}`,
+  );
+  const found = await part.duckdb.query(
+    `SELECT p, max(o)::DOUBLE + 1 AS "end" FROM (SELECT ${partition}::INTEGER AS p, ${offset}::BIGINT AS o, ` +
+      `${atOrAfterSql(until)} AS later ${fromSql(part)}) WHERE NOT later GROUP BY p`,
+  );
+  const ends = new Map(found.map(({ p, end }) => [Number(p), Number(end)]));
+  return until.offsets.map((_, p) => ends.get(p) ?? 0);
 }
 
 /**

@@ -1,5 +1,5 @@
 /** Where the rows of files end and those of a topic begin: what neither has, and what both have. */
-import { listParts } from '../backfill/index.ts';
+import { type ImportedPart, listParts } from '../backfill/index.ts';
 import { readPositions } from '../checkpoint/index.ts';
 import { createRowDecoder, type RowDecoder } from '../codec/index.ts';
 import type { FieldType } from '../core/field-type.ts';
@@ -39,7 +39,14 @@ export interface PartitionStart {
   readonly startUs: number | null;
   /** The first offset whose row is not older than the end of the files; null when none was seen. */
   readonly firstNewerOffset: number | null;
-  /** Whether records before the start are gone that may have been newer than the files. */
+  /**
+   * Where files that say the offsets of their rows end, below the handover; null where none does.
+   */
+  readonly filesEndOffset: number | null;
+  /**
+   * Whether records before the start are gone that may have been newer than the files, or that files
+   * with offsets do not have.
+   */
   readonly hasGap: boolean;
 }
 
@@ -68,10 +75,15 @@ export async function handoverOf(
   await using duckdb = await (await resources.duckdb()).connect();
   const stream = new StreamRows(resources, catalog, view, sources, duckdb);
   const recordsNotSeen = await stream.load();
+  const { folder, onlineFolder } = backfillFolders(sources.files, resources.config);
+  const onlineParts = await listParts(duckdb, onlineFolder);
+  const parts = [...(await listParts(duckdb, folder)), ...onlineParts];
   const partitions: PartitionStart[] = [];
-  for (const start of stream.starts) partitions.push(await stream.startOf(start, filesEndUs));
-  const { onlineFolder } = backfillFolders(sources.files, resources.config);
-  const more = (await listParts(duckdb, onlineFolder)).map(({ path }) => path);
+  for (const start of stream.starts) {
+    const filesEnd = { us: filesEndUs, offset: offsetEndOf(parts, start.partition) };
+    partitions.push(await stream.startOf(start, filesEnd));
+  }
+  const more = onlineParts.map(({ path }) => path);
   const files = await parquetRelation(duckdb, sources.files, resources.config.repoDir, { more });
   const { overlapRows, repeatedRows } = await stream.overlap(files.sql, sources.files, filesEndUs);
   return {
@@ -84,6 +96,12 @@ export async function handoverOf(
     repeatedRows,
     recordsNotSeen,
   };
+}
+
+/** Null where no part says offsets. */
+function offsetEndOf(parts: readonly ImportedPart[], partition: number): number | null {
+  const ends = parts.flatMap(({ note }) => note.offsetEnds?.[partition] ?? []);
+  return ends.length === 0 ? null : Math.max(...ends);
 }
 
 /** Keys, times and offsets of the rows of a topic in a table: those of segments, then of the log. */
@@ -152,8 +170,9 @@ class StreamRows {
 
   async startOf(
     { partition, startOffset, isLost }: StreamRows['starts'][number],
-    filesEndUs: number | null,
+    filesEnd: { readonly us: number | null; readonly offset: number | null },
   ): Promise<PartitionStart> {
+    const filesEndUs = filesEnd.us;
     const [found] = await this.#duckdb.query(
       `SELECT quantile_disc(t, ${START_QUANTILE})::TIMESTAMP AS start FROM (SELECT t FROM ${TABLE} ` +
         `WHERE p = ${partition} AND t IS NOT NULL ORDER BY o LIMIT ${START_ROWS})`,
@@ -165,8 +184,13 @@ class StreamRows {
     const startUs = (found?.['start'] ?? null) as number | null;
     const isBehind = filesEndUs !== null && (startUs === null || startUs > filesEndUs);
     const firstNewerOffset = (newer?.['o'] ?? null) as number | null;
-    const hasGap = isLost ?? (startOffset > 0 && isBehind);
-    return { partition, startOffset, startUs, firstNewerOffset, hasGap };
+    // Of a handover at an offset the times tell nothing: the next row is later in any case.
+    const filesEndOffset = isLost === null ? null : filesEnd.offset;
+    const hasGap =
+      isLost === null
+        ? startOffset > 0 && isBehind
+        : isLost || (filesEndOffset !== null && filesEndOffset < startOffset);
+    return { partition, startOffset, startUs, firstNewerOffset, filesEndOffset, hasGap };
   }
 
   async overlap(

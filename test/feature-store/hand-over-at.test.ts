@@ -72,6 +72,29 @@ describe('a handover at an offset', () => {
     expect(handover?.repeatedRows).toBe(0);
   });
 
+  it('has a gap where files that say offsets end before it', async () => {
+    const partial = exported;
+    exported = join(directory, 'partial.parquet');
+    const duckdb = await store.resources.duckdb();
+    const copy = (where: string) =>
+      duckdb.run(
+        `COPY (SELECT * FROM '${partial}' WHERE ${where}) TO '${exported}' (FORMAT parquet)`,
+      );
+    await copy('kafka_partition = 0 OR kafka_offset < 9');
+    const [handover] = (await backfill([7, 11])).handovers;
+    expect(handover?.partitions).toMatchObject([
+      { startOffset: 7, filesEndOffset: 7, hasGap: false },
+      { startOffset: 11, filesEndOffset: 9, hasGap: true },
+    ]);
+    // The rest comes in a file of its own, later.
+    exported = join(directory, 'rest.parquet');
+    await copy('kafka_partition = 1 AND kafka_offset >= 9');
+    const [after] = (await backfill([7, 11])).handovers;
+    expect(after?.hasGap).toBe(false);
+    await runEngine();
+    expect(await countedOnline()).toBe(ROWS);
+  });
+
   it('takes files whole that do not say the places of their rows', async () => {
     const ends = await topicEnds();
     const summary = await backfill(ends, null);

@@ -59,7 +59,14 @@ describe('the handover from files to a topic', () => {
       topic: 'orders',
       filesEndUs: day(9),
       partitions: [
-        { partition: 0, startOffset: 0, startUs: day(10), firstNewerOffset: 0, hasGap: false },
+        {
+          partition: 0,
+          startOffset: 0,
+          startUs: day(10),
+          firstNewerOffset: 0,
+          filesEndOffset: null,
+          hasGap: false,
+        },
       ],
       hasGap: false,
       overlapRows: 0,

@@ -135,12 +135,17 @@ function describeHandover(handover: Handover, { red, yellow, green }: Style): st
   const { view, topic, filesEndUs, partitions, overlapRows, repeatedRows } = handover;
   const at = (us: number | null): string => (us === null ? 'no row' : formatTimestampUs(us));
   const lines = [`${view}: files end at ${at(filesEndUs)}; topic ${topic} begins`];
-  for (const { partition, startOffset, startUs, firstNewerOffset, hasGap } of partitions) {
+  for (const start of partitions) {
+    const { partition, startOffset, startUs, firstNewerOffset, filesEndOffset, hasGap } = start;
     const newer =
       firstNewerOffset === null ? 'none newer yet' : `newer from offset ${firstNewerOffset}`;
-    const start = startUs === null ? 'no row yet' : `about ${at(startUs)}; ${newer}`;
-    lines.push(`  partition ${partition}: at offset ${startOffset}, ${start}`);
+    const found = startUs === null ? 'no row yet' : `about ${at(startUs)}; ${newer}`;
+    lines.push(`  partition ${partition}: at offset ${startOffset}, ${found}`);
     if (!hasGap) continue;
+    if (filesEndOffset !== null && filesEndOffset < startOffset) {
+      lines.push(red(`    gap: offsets ${filesEndOffset} to ${startOffset - 1} are in no file`));
+      continue;
+    }
     const range = `${at(filesEndUs)} to ${startUs === null ? 'now' : at(startUs)}`;
     lines.push(red(`    gap: records of ${range} are gone from the topic and in no file`));
   }
