@@ -60,7 +60,7 @@ const BANS: readonly Ban[] = [
   },
   {
     what: 'a key of the manifest',
-    mention: /^SPACE\.(segment|retired)$/,
+    mention: /^SPACE\.(segment|retired|revision)$/,
     places: ['src/segment/kv-manifest.ts', ...PROGRAMS],
   },
   {

@@ -17,5 +17,5 @@ export type { ReplayOptions, ReplayProgress, ReplayResult } from './replay.ts';
 export type { RetentionResult } from './retain-history.ts';
 export type { DatasetReceipt, DatasetVerification, SavedDatasets } from './saved-datasets.ts';
 export type { EngineOptions } from './start-engine.ts';
-export type { SegmentTotals, SourceStatus } from './status.ts';
+export type { SourceStatus } from './status.ts';
 export type { Difference, VerifyOptions, VerifyResult, ViewVerification } from './verify.ts';

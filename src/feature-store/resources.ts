@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { SchemaRegistry } from '../codec/index.ts';
 import type { Config } from '../config/index.ts';
 import type { Clock } from '../core/clock.ts';
+import { createQueue, type Queue } from '../core/queue.ts';
 import { type Duckdb, openDuckdb } from '../duckdb/index.ts';
 import { FreshetError } from '../errors.ts';
 import { type KvReader, type KvStore, openKvStore, ReadCache } from '../kv/index.ts';
@@ -15,6 +16,7 @@ import {
   type Manifest,
   type ManifestReader,
   type SegmentStore,
+  SegmentTotalsCache,
 } from '../segment/index.ts';
 import { openStateStore, type StateStore } from '../state/index.ts';
 import { openLog, openSchemaRegistry } from './open-connectors.ts';
@@ -30,13 +32,15 @@ export class Resources {
   readonly clock: Clock;
   readonly registry: RegistryFile;
   readonly reads: OpenReads;
+  readonly segmentTotals: SegmentTotalsCache = new SegmentTotalsCache();
+  /** One at a time: work that puts files in the place of others, or deletes files that nothing names. */
+  readonly alone: Queue = createQueue();
   readonly #open = new Map<string, Promise<unknown>>();
   readonly #closers: (() => Promise<void>)[] = [];
   readonly #closerOf = new Map<string, () => Promise<void>>();
   readonly #lender: Resources | null;
   readonly #caches = new WeakMap<StateStore, ReadCache>();
   #closed = false;
-  #turn: Promise<unknown> = Promise.resolve();
 
   /** With a lender, its log and its schemas are used; the stores are beside its live ones. */
   constructor(config: Config, clock: Clock, lender: Resources | null = null) {
@@ -179,13 +183,6 @@ export class Resources {
       clock: this.clock,
       staleMsMax,
     });
-  }
-
-  /** One at a time: work that puts files in the place of others, or deletes files that nothing names. */
-  alone<T>(work: () => Promise<T>): Promise<T> {
-    const result = this.#turn.then(work);
-    this.#turn = result.catch(() => undefined);
-    return result;
   }
 
   /** Idempotent. */

@@ -2,7 +2,7 @@ import { type Gap, listGaps, type Positions, readPositions } from '../checkpoint
 import { US_PER_MS } from '../core/time.ts';
 import type { Catalog, TopicSource } from '../definition/index.ts';
 import type { PartitionStatus } from '../pipeline/index.ts';
-import type { SegmentEntry } from '../segment/index.ts';
+import type { ManifestReader, SegmentTotals } from '../segment/index.ts';
 import type { StateStore } from '../state/index.ts';
 import { sourcesByTopic } from './open-task.ts';
 import type { Resources } from './resources.ts';
@@ -17,12 +17,6 @@ export interface SourceStatus {
   readonly gaps: readonly Gap[];
 }
 
-export interface SegmentTotals {
-  readonly files: number;
-  readonly rows: number;
-  readonly bytes: number;
-}
-
 /** Where every source stands by its stored positions; an engine in another process may be ahead. */
 export async function storedStatus(
   resources: Resources,
@@ -30,9 +24,8 @@ export async function storedStatus(
 ): Promise<SourceStatus[]> {
   const sources = [...sourcesByTopic(catalog).values()];
   return resources.readState(async (state, manifest) => {
-    const entries = await manifest.snapshot(sources.map(({ name }) => name));
     const statusOf = (source: TopicSource): Promise<SourceStatus> =>
-      sourceStatus(resources, state, source, entries.get(source.name) ?? []);
+      sourceStatus(resources, state, manifest, source);
     return Promise.all(sources.map(statusOf));
   });
 }
@@ -40,8 +33,8 @@ export async function storedStatus(
 async function sourceStatus(
   resources: Resources,
   state: StateStore,
+  manifest: ManifestReader,
   source: TopicSource,
-  entries: readonly SegmentEntry[],
 ): Promise<SourceStatus> {
   const { name, topic } = source;
   const sourceId = state.dictionary.sourceId(name);
@@ -52,11 +45,7 @@ async function sourceStatus(
       return partitionStatus(source, partition, found, end);
     }),
   );
-  const segments = {
-    files: entries.filter(({ file }) => file !== null).length,
-    rows: entries.reduce((sum, { rowCount }) => sum + rowCount, 0),
-    bytes: entries.reduce((sum, { bytes }) => sum + bytes, 0),
-  };
+  const segments = await resources.segmentTotals.of(manifest, name);
   const gaps = sourceId === undefined ? [] : await listGaps(state.kv, sourceId);
   return { source: name, topic, partitions, segments, gaps };
 }

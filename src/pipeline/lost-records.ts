@@ -30,10 +30,8 @@ export async function lostRecords(
 ): Promise<LostRecords> {
   const to = Math.min(logStart, applied);
   if (to === 0) return { ranges: [], notInSegments: [] };
-  const ofPartition = (found: { readonly partition: number }): boolean =>
-    found.partition === partition;
-  const gaps = (await listGaps(kv, source.id)).filter(ofPartition);
-  const entries = (await manifest.entries(source.name)).filter(ofPartition);
+  const gaps = (await listGaps(kv, source.id)).filter((gap) => gap.partition === partition);
+  const entries = await manifest.entriesOf(source.name, partition);
   const begin = beginOf(sealed, gaps, entries);
   const ranges = without(
     begin < to ? [{ fromOffset: begin, toOffset: to }] : [],
@@ -57,10 +55,8 @@ export async function firstOffset(
   partition: number,
   { sealed }: Pick<Positions, 'sealed'>,
 ): Promise<number> {
-  const ofPartition = (found: { readonly partition: number }): boolean =>
-    found.partition === partition;
-  const gaps = (await listGaps(kv, source.id)).filter(ofPartition);
-  return beginOf(sealed, gaps, (await manifest.entries(source.name)).filter(ofPartition));
+  const gaps = (await listGaps(kv, source.id)).filter((gap) => gap.partition === partition);
+  return beginOf(sealed, gaps, await manifest.entriesOf(source.name, partition));
 }
 
 /** Cuts and gaps of history have no holes between them: they begin where reading did. */

@@ -34,6 +34,7 @@ export {
   type SegmentStoreOptions,
   type SweepOptions,
 } from './segment-store.ts';
+export { type SegmentTotals, SegmentTotalsCache } from './segment-totals.ts';
 export type { SegmentWriter } from './segment-writer.ts';
 export { type StreamBatchesOptions, streamBatches } from './stream-batches.ts';
 export { type SegmentRows, streamSegments } from './stream-segments.ts';

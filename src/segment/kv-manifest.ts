@@ -9,13 +9,19 @@
  * retired file
  *   key   := state key, space RETIRED | file name UTF-8
  *   value := retiredAtMs f64
+ *
+ * revision of a partition
+ *   key   := state key, space REVISION
+ *   value := first 16 bytes of sha256(the revision before | the keys and values of the commit)
  * ```
  *
  * Golden bytes: `test/golden/manifest.test.ts`.
  */
 
+import { createHash } from 'node:crypto';
+import { createQueue, type Queue } from '../core/queue.ts';
 import { FreshetError } from '../errors.ts';
-import { KvBatch, type KvReader } from '../kv/index.ts';
+import { KvBatch, type KvReader, type KvStore } from '../kv/index.ts';
 import {
   numberedKey,
   prefixRange,
@@ -33,6 +39,10 @@ import {
 import type { SegmentEntry, SegmentRewrite } from './segment-entry.ts';
 
 const VERSION = 1;
+const REVISION_BYTES = 16;
+
+/** Commits of a store follow one another: each revision is made of the one before. */
+const queues = new WeakMap<StateStore['dictionary'], Queue>();
 
 /** On the store of an engine, or on one that is open for reading alone. */
 export function kvManifest({ kv, dictionary }: Pick<StateStore, 'kv' | 'dictionary'>): Manifest {
@@ -45,6 +55,14 @@ export function kvManifest({ kv, dictionary }: Pick<StateStore, 'kv' | 'dictiona
   };
   return {
     entries: async (source) => (await snapshot([source])).get(source) as SegmentEntry[],
+    async entriesOf(source, partition) {
+      const sourceId = dictionary.sourceId(source);
+      return sourceId === undefined ? [] : listPartition(kv, sourceId, partition);
+    },
+    async revisions(source) {
+      const sourceId = dictionary.sourceId(source);
+      return sourceId === undefined ? new Map() : readRevisions(kv, sourceId);
+    },
     async snapshot(sources) {
       if (sources !== undefined) return snapshot(sources);
       const all = await snapshot(dictionary.sources.keys());
@@ -52,7 +70,11 @@ export function kvManifest({ kv, dictionary }: Pick<StateStore, 'kv' | 'dictiona
     },
     async commit(source, change) {
       const sourceId = await dictionary.ensureSource(source);
-      await kv.write(batchOf(sourceId, change), { sync: true });
+      await queueOf(dictionary)(async () => {
+        const batch = batchOf(sourceId, change);
+        await putRevisions(kv, sourceId, change, batch);
+        await kv.write(batch, { sync: true });
+      });
     },
     retired: () => listRetired(kv, dictionary.sources),
     async forgetRetired(files) {
@@ -99,15 +121,77 @@ async function listEntries(
   for (const { sourceId, partition } of await statePartitions(kv)) {
     const entries = sources.get(sourceId);
     if (entries === undefined) continue;
-    const range = prefixRange(stateKey(sourceId, partition, SPACE.segment));
-    for await (const page of kv.scan(range)) {
-      for (const [, value] of page) {
-        const entry = decodeEntry(value);
-        requireNoOverlap(entries.at(-1), entry);
-        entries.push(entry);
-      }
+    for (const entry of await listPartition(kv, sourceId, partition)) entries.push(entry);
+  }
+}
+
+async function listPartition(
+  kv: KvReader,
+  sourceId: number,
+  partition: number,
+): Promise<SegmentEntry[]> {
+  const entries: SegmentEntry[] = [];
+  const range = prefixRange(stateKey(sourceId, partition, SPACE.segment));
+  for await (const page of kv.scan(range)) {
+    for (const [, value] of page) {
+      const entry = decodeEntry(value);
+      requireNoOverlap(entries.at(-1), entry);
+      entries.push(entry);
     }
   }
+  return entries;
+}
+
+/** Of every partition that has state: entries of before there were revisions may lie in any. */
+async function readRevisions(
+  kv: KvReader,
+  sourceId: number,
+): Promise<ReadonlyMap<number, string | null>> {
+  const partitions = (await statePartitions(kv))
+    .filter((place) => place.sourceId === sourceId)
+    .map(({ partition }) => partition);
+  const values = await kv.getMany(partitions.map((p) => stateKey(sourceId, p, SPACE.revision)));
+  return new Map(
+    partitions.map((partition, i) => {
+      const value = values[i];
+      return [partition, value === undefined ? null : Buffer.from(value).toString('hex')];
+    }),
+  );
+}
+
+/**
+ * Hashes of the commits so far, not counts: what was deleted and begins again has another revision
+ * than it had, unless the same was committed again.
+ */
+async function putRevisions(
+  kv: KvStore,
+  sourceId: number,
+  { added = [], removed = NOTHING }: ManifestChange,
+  batch: KvBatch,
+): Promise<void> {
+  const partitions = new Set([...added, ...removed.entries].map(({ partition }) => partition));
+  if (partitions.size === 0) return;
+  const change = createHash('sha256');
+  for (const operation of batch.operations) {
+    if (operation.type === 'put') change.update('+').update(operation.key).update(operation.value);
+    else if (operation.type === 'delete') change.update('-').update(operation.key);
+  }
+  const digest = change.digest();
+  for (const partition of partitions) {
+    const key = stateKey(sourceId, partition, SPACE.revision);
+    const hash = createHash('sha256')
+      .update((await kv.get(key)) ?? '')
+      .update(digest);
+    batch.put(key, hash.digest().subarray(0, REVISION_BYTES));
+  }
+}
+
+function queueOf(dictionary: StateStore['dictionary']): Queue {
+  const known = queues.get(dictionary);
+  if (known !== undefined) return known;
+  const queue = createQueue();
+  queues.set(dictionary, queue);
+  return queue;
 }
 
 async function listRetired(

@@ -18,6 +18,13 @@ export interface ManifestReader {
    * @throws FreshetError STORE_VERSION, STORE_CORRUPT
    */
   entries(source: string): Promise<SegmentEntry[]>;
+  /** Those of one partition. @throws as `entries` */
+  entriesOf(source: string, partition: number): Promise<SegmentEntry[]>;
+  /**
+   * By partition of a source, a mark of its entries: while it is the same, so are they. Null where
+   * it is not known; a partition that is not there has no entries.
+   */
+  revisions(source: string): Promise<ReadonlyMap<number, string | null>>;
   /**
    * Entries of several sources as of one moment: commits are seen whole, and none without those
    * before it. Each source that was asked for is there. Default: all sources that have entries.

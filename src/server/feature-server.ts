@@ -8,6 +8,7 @@ import type { ServerConfig } from '../config/index.ts';
 import type { ConsoleFile } from '../console/index.ts';
 import { type Clock, systemClock } from '../core/clock.ts';
 import { didYouMean } from '../core/nearest.ts';
+import { createQueue } from '../core/queue.ts';
 import { FreshetError } from '../errors.ts';
 import type { FeatureStore } from '../feature-store/index.ts';
 import { runInSpan } from '../telemetry/index.ts';
@@ -22,7 +23,7 @@ import { operateRoutes } from './operate-routes.ts';
 import { readRoutes } from './read-routes.ts';
 import { addRequestSpans } from './request-spans.ts';
 import type { Route, Scope } from './route.ts';
-import { createQueue, type ServerPorts, timedRead } from './server-ports.ts';
+import { type ServerPorts, timedRead } from './server-ports.ts';
 import { watchRoutes } from './watch-routes.ts';
 
 export interface FeatureServerOptions {

@@ -9,6 +9,7 @@
  *   SEGMENT  0x04   rest = startOffset u64 [| part u16] manifest entries
  *   GAP      0x05   rest = fromOffset u64 | of u8       ranges that retention removed unread
  *   RETIRED  0x06   rest = file name UTF-8              segment files that no entry names any more
+ *   REVISION 0x07   rest = (empty)                      which commits the manifest entries are of
  *   ROW      0x10   rest = viewId u16 | entity key      the newest row of an entity
  *   HEAD     0x11   rest = viewId u16 | entity key      times of a windowed view's rows of an entity
  *   TILES    0x12   rest = viewId u16 | group u8 | block i64, sign bit flipped | entity key
@@ -33,6 +34,7 @@ export const SPACE = {
   segment: 0x04,
   gap: 0x05,
   retired: 0x06,
+  revision: 0x07,
   row: 0x10,
   head: 0x11,
   tiles: 0x12,

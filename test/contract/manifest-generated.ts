@@ -42,9 +42,11 @@ export function generatedManifest(open: () => Promise<ManifestPlace>, runs: numb
       fc.asyncProperty(fc.array(step, { maxLength: 30 }), async (steps) => {
         await using place = await open();
         const naive = new NaiveManifest();
+        const marks = new Map<string, string>();
         for (const [at, taken] of steps.entries()) {
           await take(place, naive, taken, at);
           await compare(place, naive);
+          await compareMarks(place, naive, marks);
         }
       }),
       { seed: SEED, numRuns: runs },
@@ -120,6 +122,25 @@ async function compare(place: ManifestPlace, naive: NaiveManifest): Promise<void
       const stored = await place.positions(source, partition);
       const wanted = naive.positions(source, partition);
       expect(stored && [...stored]).toEqual(wanted && [...wanted]);
+    }
+  }
+}
+
+/** Entries have one revision or several in the course of a run, and a revision has one list of them. */
+async function compareMarks(
+  place: ManifestPlace,
+  naive: NaiveManifest,
+  marks: Map<string, string>,
+): Promise<void> {
+  for (const source of SOURCES) {
+    const revisions = await place.manifest.revisions(source);
+    for (const [partition, wanted] of await naive.revisions(source)) {
+      expect(await place.manifest.entriesOf(source, partition)).toEqual(JSON.parse(wanted));
+      const revision = revisions.get(partition);
+      if (revision === null) continue;
+      const mark = `${source} ${partition} ${revision}`;
+      expect(marks.get(mark) ?? wanted).toBe(wanted);
+      marks.set(mark, wanted);
     }
   }
 }

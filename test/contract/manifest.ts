@@ -184,6 +184,65 @@ export function manifestSuite(options: ManifestSuiteOptions): void {
       });
     });
 
+    describe('the revision of a partition', () => {
+      const [cut, next, other] = [
+        entryOf({ startOffset: 0, endOffset: 10, file: 'a/0' }),
+        entryOf({ startOffset: 10, endOffset: 20, file: 'a/1' }),
+        entryOf({ partition: 1, file: 'a/2' }),
+      ];
+      const revision = async (partition: number): Promise<string> => {
+        const found = (await place.manifest.revisions('clicks')).get(partition);
+        expect(found).toEqual(expect.any(String));
+        return found as string;
+      };
+
+      it('is another after each commit that changes its entries, also one that brings them back', async () => {
+        await add(other);
+        const seen = new Set<string>();
+        const changes = [{ added: [cut] }, { added: [next] }];
+        for (const change of changes) {
+          await place.manifest.commit('clicks', change);
+          seen.add(await revision(0));
+        }
+        for (const atMs of [1, 1]) {
+          await place.manifest.commit('clicks', { removed: { entries: [next], atMs } });
+          seen.add(await revision(0));
+          await add(next);
+          seen.add(await revision(0));
+        }
+        expect(seen.size).toBe(6);
+      });
+
+      it('is as it was after commits elsewhere, of positions alone, and after a restart', async () => {
+        await add(cut, other);
+        const [before, beside] = [await revision(0), await revision(1)];
+        await place.manifest.commit('orders', { added: [entryOf({ source: 'orders' })] });
+        const positions = { partition: 0, bytes: Uint8Array.of(1) };
+        await place.manifest.commit('clicks', { positions });
+        await add({ ...other, rowCount: 9 });
+        await place.restart();
+        expect(await revision(0)).toBe(before);
+        expect(await revision(1)).not.toBe(beside);
+      });
+
+      it('is one of its own for each of two commits at once', async () => {
+        const seen = new Set<string>();
+        for (let i = 0; i < 5; i++) {
+          const from = i * 20;
+          await Promise.all([
+            add(entryOf({ startOffset: from, endOffset: from + 10 })),
+            add(entryOf({ startOffset: from + 10, endOffset: from + 20 })),
+          ]);
+          seen.add(await revision(0));
+        }
+        expect(seen.size).toBe(5);
+        expect(await place.manifest.entriesOf('clicks', 0)).toHaveLength(10);
+        expect(await place.manifest.entriesOf('clicks', 1)).toEqual([]);
+        expect(await place.manifest.entriesOf('nobody', 0)).toEqual([]);
+        expect(await place.manifest.revisions('nobody')).toEqual(new Map());
+      });
+    });
+
     describe('a snapshot', () => {
       it('has each source that was asked for, and without names all that have entries', async () => {
         await add(entryOf({}));

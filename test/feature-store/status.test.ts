@@ -1,4 +1,5 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
+import { SPACE } from '../../src/state/index.ts';
 import { orders, produce, runEngine, useShop } from './support.ts';
 
 const newShop = useShop();
@@ -55,6 +56,29 @@ describe('the status of a source', () => {
     });
     expect(status?.segments).toMatchObject({ rows: 3 });
     expect(status?.segments.bytes).toBeGreaterThan(0);
+  });
+
+  it('lists segments anew only after one was published', async () => {
+    const store = await newShop().open();
+    await store.apply();
+    const runOnce = async (at: string): Promise<void> => {
+      await produce(store, [['a', at, 1]]);
+      await runEngine(store);
+    };
+    await runOnce('2025-01-02T00:00:00Z');
+    const { kv } = await store.resources.state();
+    const scan = vi.spyOn(kv, 'scan');
+    const poll = async (): Promise<{ rows: number | undefined; lists: number }> => {
+      scan.mockClear();
+      const [status] = await store.status();
+      const lists = scan.mock.calls.filter(([range]) => range.gte?.[4] === SPACE.segment);
+      return { rows: status?.segments.rows, lists: lists.length };
+    };
+    await poll();
+    expect(await poll()).toEqual({ rows: 1, lists: 0 });
+    await runOnce('2025-01-03T00:00:00Z');
+    expect(await poll()).toEqual({ rows: 2, lists: 1 });
+    expect(await poll()).toEqual({ rows: 2, lists: 0 });
   });
 
   it('is that of the running engine where there is one', async () => {

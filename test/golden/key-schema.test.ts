@@ -21,6 +21,7 @@ describe('the bytes of keys', () => {
     ['an outbox record', numberedKey(1, 3, SPACE.outbox, 5), '00010003020000000000000005'],
     ['a manifest entry', numberedKey(1, 3, SPACE.segment, 2 ** 40), '00010003040000010000000000'],
     ['a gap', numberedKey(1, 3, SPACE.gap, 7), '00010003050000000000000007'],
+    ['a revision', stateKey(1, 3, SPACE.revision), '0001000307'],
     ['a row', entityStateKey(1, 3, SPACE.row, 7, Uint8Array.of(0xaa)), '00010003100007aa'],
     ['a head', entityStateKey(1, 3, SPACE.head, 7, Uint8Array.of(0xaa)), '00010003110007aa'],
     [

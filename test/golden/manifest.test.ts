@@ -52,8 +52,10 @@ describe('the keys and values of a commit', () => {
     expect(written).toEqual([
       '01020000040000000000000000 000,"rewrite":{"generation":2,"part":0,"parts":259}}',
       '010200000400000000000000000102 0,"rewrite":{"generation":2,"part":258,"parts":259}}',
+      '0102000007 58ae7f90e602d26ce7b36982ab9c9c7b',
       '0102000301 0708',
       '0102000306632fc3a9 3ff8000000000000',
+      '0102000307 58ae7f90e602d26ce7b36982ab9c9c7b',
     ]);
   });
 });

@@ -20,6 +20,20 @@ export class NaiveManifest implements Manifest {
     );
   }
 
+  async entriesOf(source: string, partition: number): Promise<SegmentEntry[]> {
+    return (await this.entries(source)).filter((entry) => entry.partition === partition);
+  }
+
+  /** The entries themselves: no mark could be more exact. */
+  async revisions(source: string): Promise<Map<number, string>> {
+    const partitions = new Set((await this.entries(source)).map(({ partition }) => partition));
+    const found = new Map<number, string>();
+    for (const partition of partitions) {
+      found.set(partition, JSON.stringify(await this.entriesOf(source, partition)));
+    }
+    return found;
+  }
+
   async snapshot(
     sources: readonly string[] = [...this.#entries.keys()],
   ): Promise<Map<string, SegmentEntry[]>> {
