@@ -392,8 +392,9 @@ export class FeatureStore implements AsyncDisposable {
     return this.#resources;
   }
 
-  /** Stops the engine and closes everything. Idempotent. */
+  /** Takes no more reads, stops the engine, waits for the reads under way, closes all. Idempotent. */
   async close(): Promise<void> {
+    void this.#resources.endReads(); // closing the resources waits for it
     try {
       await this.stopEngine();
     } finally {

@@ -40,6 +40,9 @@ export class Resources {
   readonly #closerOf = new Map<string, () => Promise<void>>();
   readonly #lender: Resources | null;
   readonly #caches = new WeakMap<StateStore, ReadCache>();
+  #reading = 0;
+  #onReadsEnd: (() => void) | null = null;
+  #readsEnded: Promise<void> | null = null;
   #closed = false;
 
   /** With a lender, its log and its schemas are used; the stores are beside its live ones. */
@@ -142,12 +145,28 @@ export class Resources {
   async readState<T>(
     read: (state: StateStore, manifest: ManifestReader) => Promise<T>,
   ): Promise<T> {
-    const { state, release } = await this.leaseState();
+    if (this.#readsEnded !== null) throw closed();
+    this.#reading++;
     try {
-      return await read(state, kvManifest(state));
+      const { state, release } = await this.leaseState();
+      try {
+        return await read(state, kvManifest(state));
+      } finally {
+        release();
+      }
     } finally {
-      release();
+      this.#reading--;
+      if (this.#reading === 0) this.#onReadsEnd?.();
     }
+  }
+
+  /** Begins no more reads of the state; resolves behind the last that is under way. Idempotent. */
+  endReads(): Promise<void> {
+    this.#readsEnded ??= new Promise((resolve) => {
+      if (this.#reading === 0) resolve();
+      else this.#onReadsEnd = resolve;
+    });
+    return this.#readsEnded;
   }
 
   /** How online reads get the values of keys: through the cache of a state. */
@@ -185,17 +204,16 @@ export class Resources {
     });
   }
 
-  /** Idempotent. */
+  /** Waits for the reads of the state that are under way. Idempotent. */
   async close(): Promise<void> {
+    await this.endReads();
     this.#closed = true;
     while (this.#closers.length > 0) await this.#closers.pop()?.();
   }
 
   /** A resource that could not be opened is tried again by the next call. */
   #once<T>(name: string, open: () => Promise<T>, close: (opened: T) => Promise<void>): Promise<T> {
-    if (this.#closed) {
-      throw new FreshetError('STORE_CLOSED', 'the feature store is closed');
-    }
+    if (this.#closed) throw closed();
     const known = this.#open.get(name) as Promise<T> | undefined;
     if (known !== undefined) return known;
     const opening = open();
@@ -214,6 +232,10 @@ export class Resources {
 
 function closeIt(resource: { close(): Promise<void> }): Promise<void> {
   return resource.close();
+}
+
+function closed(): FreshetError {
+  return new FreshetError('STORE_CLOSED', 'the feature store is closed');
 }
 
 function isNotFound(thrown: unknown): boolean {

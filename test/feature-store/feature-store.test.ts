@@ -89,6 +89,33 @@ describe('a feature store that is opened', () => {
 });
 
 describe('a feature store that is closed', () => {
+  it.each([
+    ['its own state', true],
+    ['that of another process', false],
+  ])('has ended the reads of %s that were under way', async (_, isOwn) => {
+    const shop = newShop();
+    const writer = await shop.open();
+    await writer.apply();
+    await produce(writer, [['a', '2025-01-02T00:00:00Z', 7]]);
+    await runEngine(writer);
+    if (!isOwn) await writer.close();
+    const store = isOwn ? writer : await shop.open();
+    const read = async () => {
+      const answer = await store.getOnlineFeatures({
+        features: ['live:amount'],
+        entityRows: [{ user: 'a' }],
+        includeReceipt: true,
+      });
+      return answer.rows[0]?.['amount'];
+    };
+    const reads = [read(), read(), store.status().then(([status]) => status?.segments.rows)];
+    const closing = store.close();
+    const late = failure(read);
+    expect(await Promise.all(reads)).toEqual([7n, 7n, 1]);
+    expect((await late).code).toBe('STORE_CLOSED');
+    await closing;
+  });
+
   it('refuses everything that needs what was open, and may be closed again', async () => {
     const shop = newShop();
     await writeHistory(shop, [['a', '2025-01-02T00:00:00Z', 1]]);
