@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { AT, expectError, us, useWeather } from './weather.ts';
+import { onDemandFeatureView, requestSource } from '../../src/definition/index.ts';
+import { AT, expectError, us, useWeather, weather } from './weather.ts';
 
 const world = useWeather();
+const person = requestSource({ name: 'person', schema: { sensitivity: 'float64' } });
 
 describe('on-demand views', () => {
   const entityRows = [
@@ -49,6 +51,48 @@ describe('on-demand views', () => {
       ] as never,
     });
     await expectError(features.toArray(), 'MISSING_REQUEST_DATA', 'row 1');
+  });
+
+  it('that fail name the view and the row of the whole spine', async () => {
+    const failing = onDemandFeatureView({
+      name: 'strict',
+      sources: [weather, person],
+      schema: { known: 'bool' },
+      transform: ({ sensitivity }) => {
+        if (sensitivity === 13) throw new Error('unlucky');
+        return { known: true };
+      },
+    });
+    const spine = Array.from({ length: 5_000 }, (_, i) => ({
+      ...entityRows[0]!,
+      sensitivity: i === 4_321 ? 13 : 1,
+    }));
+    const features = await world.fixture.reader([weather, failing]).getHistoricalFeatures({
+      features: ['strict:known'],
+      entityRows: spine,
+    });
+    await expect(features.toArray()).rejects.toMatchObject({
+      code: 'TRANSFORM_FAILED',
+      message: 'on-demand view "strict", row 4321: unlucky',
+      where: { view: 'strict', row: 4_321 },
+    });
+  });
+
+  it('that give another answer for the same row are found', async () => {
+    let calls = 0;
+    const counting = onDemandFeatureView({
+      name: 'counting',
+      sources: [weather, person],
+      schema: { calls: 'int32' },
+      transform: () => ({ calls: ++calls }),
+    });
+    const features = await world.fixture
+      .reader([weather, counting])
+      .getHistoricalFeatures({ features: ['counting:calls'], entityRows });
+    await expect(features.toArray()).rejects.toMatchObject({
+      code: 'TRANSFORM_FAILED',
+      message: expect.stringContaining('must be deterministic'),
+    });
   });
 
   it('take request data from files', async () => {

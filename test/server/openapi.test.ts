@@ -1,3 +1,4 @@
+import { Validator } from '@seriousme/openapi-schema-validator';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { openApiDocument } from '../../src/server/openapi.ts';
@@ -55,6 +56,19 @@ describe('the OpenAPI document', () => {
       .map(({ operationId }) => operationId);
     expect(operations).toContain('postGetOnlineFeatures');
     expect(new Set(operations).size).toBe(operations.length);
+  });
+
+  it('is what OpenAPI 3.1 says a document is, with every reference in it', async () => {
+    const client = await start();
+    const { json } = await client.get('/openapi.json');
+    const validator = new Validator();
+    expect(await validator.validate(json)).toEqual({ valid: true });
+    expect(validator.version).toBe('3.1');
+    expect(validator.resolveRefs()).toHaveProperty('paths./health.get');
+    // The validator has teeth: it refuses a parameter of a place that there is not.
+    const path = json.paths['/v1/views/{view}/cost'].get;
+    path.parameters[0].in = 'nowhere';
+    expect((await new Validator().validate(json)).valid).toBe(false);
   });
 });
 
