@@ -87,6 +87,8 @@ export interface JoinPlan {
 const MATCHES_MAX = 3;
 
 const BUCKET_TTLS_MAX = 4;
+/** Of an average entity: busy ones have many times as many. */
+const BUCKET_LABELS_MAX = 0.25;
 
 /** Dropping unlabelled entities costs one probe a row; it pays where it drops most of them. */
 const LABELLED_SHARE_MAX = 0.25;
@@ -133,7 +135,7 @@ function bucketTtls(labels: LabelFacts, facts: ReadFacts, ttlUs: number): number
   const historyUs = Math.max(ttlUs, (labels.maxTimeUs ?? 0) - (labels.minTimeUs ?? 0));
   const labelsPerEntity = labels.rowCount / Math.max(1, facts.labelEntityCount);
   const labelsPerTtl = (labelsPerEntity * ttlUs) / historyUs;
-  return labelsPerTtl * BUCKET_TTLS_MAX <= 1 ? BUCKET_TTLS_MAX : 1;
+  return labelsPerTtl * BUCKET_TTLS_MAX <= BUCKET_LABELS_MAX ? BUCKET_TTLS_MAX : 1;
 }
 
 /** Rows an entity has in one TTL, were they spread evenly; without a TTL all of them. */

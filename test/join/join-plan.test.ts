@@ -55,12 +55,12 @@ describe('planRead', () => {
     expect(planRead(plannedRead('1h'), labels, facts, 'asof').strategy).toBe('asof');
   });
 
-  it('cuts time into buckets as wide as leave one label to a bucket, four TTLs at most', () => {
+  it('cuts time into wide buckets where few hold a label, four TTLs at most', () => {
     const bucketOf = (rowCount: number) =>
       planRead(plannedRead('1h'), { ...labels, rowCount }, facts, null).bucketUs;
     // 1,000 entities with labels over 1,000 hours.
-    expect(bucketOf(250_000)).toBe(4 * HOUR);
-    expect(bucketOf(260_000)).toBe(HOUR);
+    expect(bucketOf(62_000)).toBe(4 * HOUR);
+    expect(bucketOf(63_000)).toBe(HOUR);
     expect(planRead(plannedRead(null), labels, facts, null).bucketUs).toBeNull();
   });
 
