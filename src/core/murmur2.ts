@@ -11,9 +11,23 @@ export function partitionForKey(key: Uint8Array, partitions: number): number {
   return (murmur2(key) & 0x7fffffff) % partitions;
 }
 
-/** The hash as a signed 32-bit integer. */
-export function murmur2(key: Uint8Array): number {
-  const length = key.length;
+const TEXT_BYTES_MAX = 256;
+const scratch = new Uint8Array(TEXT_BYTES_MAX);
+
+/** The partition of a key that is a text, in UTF-8; a short one of ASCII costs no buffer. */
+export function partitionForText(text: string, partitions: number): number {
+  const { length } = text;
+  if (length > TEXT_BYTES_MAX) return partitionForKey(Buffer.from(text), partitions);
+  for (let i = 0; i < length; i++) {
+    const code = text.charCodeAt(i);
+    if (code > 0x7f) return partitionForKey(Buffer.from(text), partitions);
+    scratch[i] = code;
+  }
+  return (murmur2(scratch, length) & 0x7fffffff) % partitions;
+}
+
+/** The hash of the first `length` bytes as a signed 32-bit integer. */
+export function murmur2(key: Uint8Array, length = key.length): number {
   let h = SEED ^ length;
   let i = 0;
   for (; i + 4 <= length; i += 4) {

@@ -51,6 +51,16 @@ export class OnlineReader {
   }
 }
 
+/** What is asked of the store for the entities of one read. */
+interface RowLookups {
+  /** Where the first of their values will be. */
+  readonly from: number;
+  /** The partition of each, or BATCH_ROW. */
+  readonly labels: readonly number[];
+  /** By entity, where its values end. */
+  readonly ends: readonly number[];
+}
+
 /** Newest rows. */
 class RowReader implements ViewReader {
   readonly #state: StateStore;
@@ -76,27 +86,24 @@ class RowReader implements ViewReader {
     keys: Uint8Array[],
   ): (stored: readonly (Uint8Array | undefined)[]) => RowColumns {
     const from = keys.length;
-    const partitions: number[] = [];
+    const labels: number[] = [];
     const { viewId } = this.#places;
     const ends = entities.map((values) => {
       if (viewId !== undefined && !values.includes(null)) {
-        const entityKey = this.#places.keys.encode(values);
+        const entityKey = this.#places.keys.view(values);
         this.#places.find(viewId, values, ({ sourceId, partition, label }) => {
           keys.push(entityStateKey(sourceId, partition, SPACE.row, viewId, entityKey));
-          partitions.push(label);
+          labels.push(label);
         });
       }
-      return keys.length - from;
+      return keys.length;
     });
-    return (stored) =>
-      this.#columns(stored.slice(from, from + partitions.length), partitions, ends, atUs);
+    return (stored) => this.#columns(stored, { from, labels, ends }, atUs);
   }
 
-  /** Entity e has the rows up to `ends[e]`. */
   #columns(
     stored: readonly (Uint8Array | undefined)[],
-    candidates: readonly number[],
-    ends: readonly number[],
+    { from, labels, ends }: RowLookups,
     atUs: number,
   ): RowColumns {
     const count = ends.length;
@@ -104,13 +111,13 @@ class RowReader implements ViewReader {
     const states = this.#features.map(() => new Uint8Array(count).fill(FEATURE_ABSENT));
     const eventTimesUs = new Float64Array(count).fill(Number.NaN);
     const partitions = new Int32Array(count).fill(UNKNOWN_PARTITION);
-    let start = 0;
+    let start = from;
     for (let e = 0; e < count; e++) {
       const end = ends[e] as number;
       const found = greatest(stored, start, end);
       const place = found >= 0 ? found : end - 1;
-      const isOnly = end - start === 1 || (end - start === 2 && candidates[start] === BATCH_ROW);
-      if (found >= 0 || isOnly) partitions[e] = candidates[place] as number;
+      const isOnly = end - start === 1 || (end - start === 2 && labels[start - from] === BATCH_ROW);
+      if (found >= 0 || isOnly) partitions[e] = labels[place - from] as number;
       start = end;
       if (found < 0) continue;
       const bytes = stored[found] as Uint8Array;

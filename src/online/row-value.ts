@@ -123,6 +123,7 @@ export class RowValueDecoder {
   /** Place in the answer by stored feature; -1 for one that is not asked for. */
   readonly #places: readonly number[];
   readonly #wanted: number;
+  readonly #whole: WholeRow | null;
 
   /** A feature that the layout has under another type counts as absent. */
   constructor(layout: StoredLayout, names: readonly string[], types: readonly FieldType[]) {
@@ -133,6 +134,7 @@ export class RowValueDecoder {
       return place >= 0 && types[place] === layout.types[f] ? place : -1;
     });
     this.#wanted = names.length;
+    this.#whole = wholeRow(this.#sizes, this.#places);
   }
 
   /** @throws FreshetError STORE_CORRUPT */
@@ -178,6 +180,17 @@ export class RowValueDecoder {
     if ((flags & CREATED_BIT) !== 0) reader.skip(8);
     reader.varint();
     const packedAt = reader.position;
+    const whole = this.#whole;
+    if (whole !== null && isWhole(whole, bytes, packedAt)) {
+      for (let w = 0; w < whole.features.length; w++) {
+        const place = whole.places[w] as number;
+        (states[place] as Uint8Array)[i] = FEATURE_PRESENT;
+        reader.skip(whole.gaps[w] as number);
+        const read = this.#readers[whole.features[w] as number] as ValueReader;
+        (values[place] as FieldValue[])[i] = read(reader);
+      }
+      return eventTimeUs;
+    }
     reader.skip(Math.ceil(this.#places.length / 4));
     for (let f = 0; f < this.#places.length; f++) {
       const state = ((bytes[packedAt + (f >>> 2)] as number) >>> ((f & 3) * 2)) & 3;
@@ -197,6 +210,47 @@ export class RowValueDecoder {
     }
     return eventTimeUs;
   }
+}
+
+/** How to find features in a row that has all features of its layout, each of a size that is known. */
+interface WholeRow {
+  /** The packed states of such a row. */
+  readonly states: Uint8Array;
+  /** Of the states and the values. */
+  readonly bytes: number;
+  /** The stored features that are asked for, in the order of their bytes. */
+  readonly features: readonly number[];
+  readonly places: readonly number[];
+  /** Bytes between what was read before, or the start of the states, and each feature. */
+  readonly gaps: readonly number[];
+}
+
+/** Null where some feature has no size of its own. */
+function wholeRow(sizes: readonly number[], places: readonly number[]): WholeRow | null {
+  if (sizes.includes(0)) return null;
+  const states = new Uint8Array(Math.ceil(sizes.length / 4));
+  const features: number[] = [];
+  const gaps: number[] = [];
+  let at = states.length;
+  let readTo = 0;
+  for (const [f, size] of sizes.entries()) {
+    states[f >>> 2] = (states[f >>> 2] as number) | (FEATURE_PRESENT << ((f & 3) * 2));
+    if ((places[f] as number) >= 0) {
+      features.push(f);
+      gaps.push(at - readTo);
+      readTo = at + size;
+    }
+    at += size;
+  }
+  return { states, bytes: at, features, places: features.map((f) => places[f] as number), gaps };
+}
+
+function isWhole({ states, bytes: size }: WholeRow, bytes: Uint8Array, packedAt: number): boolean {
+  if (bytes.length !== packedAt + size) return false;
+  for (let b = 0; b < states.length; b++) {
+    if (bytes[packedAt + b] !== states[b]) return false;
+  }
+  return true;
 }
 
 const FIXED_BYTES: Readonly<Partial<Record<FieldType, number>>> = {

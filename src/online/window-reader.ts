@@ -72,7 +72,7 @@ export class WindowReader implements ViewReader {
     const { viewId } = this.#places;
     if (viewId !== undefined) this.#places.requireCurrent(viewId);
     if (viewId !== undefined && !values.includes(null)) {
-      const entityKey = this.#places.keys.encode(values);
+      const entityKey = this.#places.keys.view(values);
       this.#places.find(viewId, values, ({ sourceId, partition, label }) => {
         labels.push(label);
         lookups.push({ at: keys.length, group: null, block: 0 });

@@ -232,13 +232,14 @@ function readFeatures(
     const us = eventTimesUs[e] as number;
     times[e] = Number.isNaN(us) ? null : us;
   }
-  return values.map((column, f) => ({
-    values: column,
-    statuses: column.map((_, i) =>
-      statusOf((states[f] as Uint8Array)[i] as number, (eventTimesUs[i] as number) < oldestUs),
-    ),
-    eventTimesUs: times,
-  }));
+  return values.map((column, f) => {
+    const known = states[f] as Uint8Array;
+    const statuses = new Array<FeatureStatus>(times.length);
+    for (let e = 0; e < times.length; e++) {
+      statuses[e] = statusOf(known[e] as number, (eventTimesUs[e] as number) < oldestUs);
+    }
+    return { values: column, statuses, eventTimesUs: times };
+  });
 }
 
 /** The columns with NOT_FOUND in place of what happened after the time of the read. */

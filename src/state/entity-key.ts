@@ -23,6 +23,8 @@ export interface EntityKeyCodec {
   readonly types: readonly KeyType[];
   /** Bytes of values in the order of `names`; none may be null. */
   encode(values: readonly FieldValue[]): Uint8Array;
+  /** The same without a copy: they are there until the next call of any codec. */
+  view(values: readonly FieldValue[]): Uint8Array;
   /** Values in the order of `names`. @throws FreshetError STORE_CORRUPT */
   decode(bytes: Uint8Array): FieldValue[];
   /** The same for rows of one layout. @throws FreshetError COLUMN_MISSING */
@@ -44,7 +46,8 @@ export function entityKeyCodec(joinKeys: KeySchema): EntityKeyCodec {
   return {
     names,
     types,
-    encode: (values) => encodeValues(types, values),
+    encode: (values) => Uint8Array.prototype.slice.call(viewOf(types, values)),
+    view: (values) => viewOf(types, values),
     decode: (bytes) => decodeValues(types, bytes),
     forRows: (layout) => rowKeyer(names, layout),
   };
@@ -53,10 +56,10 @@ export function entityKeyCodec(joinKeys: KeySchema): EntityKeyCodec {
 const SIGN_BIT = 1n << 63n;
 let scratch = Buffer.allocUnsafe(512);
 
-function encodeValues(types: readonly KeyType[], values: readonly FieldValue[]): Uint8Array {
+function viewOf(types: readonly KeyType[], values: readonly FieldValue[]): Uint8Array {
   let at = 0;
   for (let i = 0; i < types.length; i++) at = encodeValue(types[i] as KeyType, values[i], at);
-  return Uint8Array.prototype.slice.call(scratch, 0, at);
+  return scratch.subarray(0, at);
 }
 
 function encodeValue(type: KeyType, value: FieldValue | undefined, at: number): number {
@@ -72,17 +75,19 @@ function encodeValue(type: KeyType, value: FieldValue | undefined, at: number): 
       return at + 1;
     default:
       reserve(at, 8);
-      return typeof value === 'bigint'
-        ? scratch.writeBigUInt64BE(BigInt.asUintN(64, value) ^ SIGN_BIT, at)
-        : writeNumber(value as number, at);
+      return writeWhole(value as number | bigint, at);
   }
 }
 
-/** A safe whole number as i64 with its sign bit flipped, without a bigint. */
-function writeNumber(value: number, at: number): number {
-  const high = Math.floor(value / 2 ** 32);
+/** As i64 with its sign bit flipped; arithmetic of bigints is only for what needs it. */
+function writeWhole(value: number | bigint, at: number): number {
+  const number = Number(value);
+  if (!Number.isSafeInteger(number)) {
+    return scratch.writeBigUInt64BE(BigInt.asUintN(64, BigInt(value)) ^ SIGN_BIT, at);
+  }
+  const high = Math.floor(number / 2 ** 32);
   scratch.writeUInt32BE((high ^ 0x8000_0000) >>> 0, at);
-  return scratch.writeUInt32BE(value - high * 2 ** 32, at + 4);
+  return scratch.writeUInt32BE(number - high * 2 ** 32, at + 4);
 }
 
 function encodeText(value: string, at: number): number {

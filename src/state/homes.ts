@@ -9,7 +9,7 @@
  * ```
  */
 import type { FieldType, FieldValue } from '../core/field-type.ts';
-import { partitionForKey } from '../core/murmur2.ts';
+import { partitionForText } from '../core/murmur2.ts';
 import { recordKeyText } from '../core/record-key.ts';
 import type { FeatureView } from '../definition/index.ts';
 import { KvBatch, type KvStore } from '../kv/index.ts';
@@ -109,7 +109,7 @@ export function homeFinder(view: FeatureView, keyNames: readonly string[]): Home
         types,
         places.map((place) => values[place] as FieldValue),
       );
-      return partitionForKey(Buffer.from(text), partitions);
+      return partitionForText(text, partitions);
     },
   };
 }

@@ -1,5 +1,6 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { murmur2, partitionForKey } from '../../src/core/murmur2.ts';
+import { murmur2, partitionForKey, partitionForText } from '../../src/core/murmur2.ts';
 
 /** From Kafka's own UtilsTest.testMurmur2. */
 const GOLDEN: readonly (readonly [string, number])[] = [
@@ -25,5 +26,18 @@ describe('murmur2', () => {
   it('hashes an empty key', () => {
     expect(partitionForKey(new Uint8Array(0), 1)).toBe(0);
     expect(murmur2(new Uint8Array(0))).toBe(murmur2(Buffer.from('')));
+  });
+
+  it('finds the same partition for a text as for its bytes', () => {
+    const texts = fc.oneof(
+      fc.string({ unit: 'binary', maxLength: 20 }),
+      fc.string({ unit: 'grapheme-ascii', minLength: 250, maxLength: 260 }),
+    );
+    fc.assert(
+      fc.property(texts, fc.integer({ min: 1, max: 1000 }), (text, partitions) => {
+        const wanted = partitionForKey(Buffer.from(text), partitions);
+        expect(partitionForText(text, partitions)).toBe(wanted);
+      }),
+    );
   });
 });

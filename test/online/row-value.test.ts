@@ -123,6 +123,47 @@ describe('row values', () => {
     expect(() => decoder.decode(Buffer.concat([bytes, Buffer.of(0)]))).toThrow(corrupt);
   });
 
+  it('of fixed sizes are read whichever features are asked for, and whichever are there', () => {
+    const sized = ['int32', 'int64', 'float32', 'float64', 'bool', 'timestamp'] as const;
+    const column = fc
+      .constantFrom(...sized)
+      .chain((type) =>
+        fc.tuple(
+          fc.constant(type),
+          fc.option(scalars[type]!, { freq: 12 }),
+          fc.boolean(),
+          fc.nat(1000),
+        ),
+      );
+    fc.assert(
+      fc.property(fc.array(column, { minLength: 1, maxLength: 9 }), (columns) => {
+        const schema = Object.fromEntries(columns.map(([type], i) => [`f${i}`, type])) as Schema;
+        const row = Object.fromEntries(columns.map(([, value], i) => [`f${i}`, value]));
+        const rows = makeRows(schema, [{ at: 7, ...row }]);
+        const layout = layoutOf(schema);
+        const bytes = new RowValueEncoder(layout, rows.layout.index).encode(rows, 0, RANK_STREAM);
+        const asked = columns
+          .map(([type, , isAsked, rank], i) => ({ name: `f${i}`, type, isAsked, rank }))
+          .filter(({ isAsked }) => isAsked)
+          .sort((a, b) => a.rank - b.rank);
+        const names = asked.map(({ name }) => name);
+        const decoder = new RowValueDecoder(
+          layout,
+          names,
+          asked.map(({ type }) => type),
+        );
+        const all = new RowValueDecoder(layout, layout.names, layout.types).decode(bytes);
+        const some = decoder.decode(bytes);
+        const places = names.map((name) => layout.names.indexOf(name));
+        expect(some.values).toEqual(places.map((place) => all.values[place]));
+        expect(some.states).toEqual(places.map((place) => all.states[place]));
+        const corrupt = expect.objectContaining({ code: 'STORE_CORRUPT' });
+        expect(() => decoder.decode(bytes.subarray(0, bytes.length - 1))).toThrow(corrupt);
+        expect(() => decoder.decode(Buffer.concat([bytes, Buffer.of(0)]))).toThrow(corrupt);
+      }),
+    );
+  });
+
   it('have one form of NaN', () => {
     const payload = new Float64Array(new BigUint64Array([0x7ff8_0000_0000_0001n]).buffer)[0];
     const encoded = [Number.NaN, payload].map((a) => {

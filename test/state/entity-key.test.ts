@@ -47,6 +47,39 @@ describe('entityKeyCodec', () => {
     );
   });
 
+  it('shows the same bytes without a copy, until the next', () => {
+    fc.assert(
+      fc.property(keysAndValues, ([joinKeys, lists]) => {
+        const codec = entityKeyCodec(joinKeys);
+        for (const list of lists) {
+          const copy = codec.encode(list);
+          expect(Buffer.compare(codec.view(list), copy)).toBe(0);
+        }
+      }),
+    );
+  });
+
+  it('writes a whole number alike as a number and as a bigint, with all its 64 bits', () => {
+    const codec = entityKeyCodec({ id: 'int64' });
+    const edge = BigInt(Number.MAX_SAFE_INTEGER);
+    const wholes = fc.oneof(
+      fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }),
+      fc.bigInt({ min: edge - 2n, max: edge + 2n }),
+      fc.bigInt({ min: -edge - 2n, max: -edge + 2n }),
+    );
+    fc.assert(
+      fc.property(wholes, (value) => {
+        const wanted = Buffer.alloc(8);
+        wanted.writeBigUInt64BE(BigInt.asUintN(64, value) ^ (1n << 63n));
+        expect(Buffer.from(codec.encode([value]))).toEqual(wanted);
+        const number = Number(value);
+        if (Number.isSafeInteger(number)) {
+          expect(Buffer.from(codec.encode([number]))).toEqual(wanted);
+        }
+      }),
+    );
+  });
+
   it('orders bytes as the values order', () => {
     fc.assert(
       fc.property(keysAndValues, ([joinKeys, [a, b]]) => {
