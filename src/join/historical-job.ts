@@ -15,7 +15,7 @@ import type {
 } from './historical-features.ts';
 import { type AnyHistoricalRequest, requireRowsOrRange, rulesOf } from './historical-request.ts';
 import type { JoinPlan, JoinRules } from './join-plan.ts';
-import { readJoinSql } from './join-sql.ts';
+import { readJoinSql, unorderedJoinSql } from './join-sql.ts';
 import { featureSql, type JoinedReads, joinedReads } from './joined-reads.ts';
 import { loadQuery } from './load-query.ts';
 import { loadRows } from './load-rows.ts';
@@ -194,14 +194,14 @@ class Job implements HistoricalJob {
   async #join(): Promise<string> {
     const { prefix, features, labels, plan, joined } = this.#prepared;
     const connection = this.#connection;
+    if (isAlone(this.#prepared)) return this.#joinAlone();
     for (const { table, sourced, plan: readPlan } of joined) {
-      const { read, relations, labels: source } = sourced;
       if (readPlan.strategy === 'sweep') {
         const { toUs } = readPlan.bounds;
-        const base = { duckdb: this.#duckdb, connection, read, relations, toUs, table };
-        await sweepWindows({ ...base, rules: plan.rules, labels: source });
+        const base = { duckdb: this.#duckdb, connection, toUs, table, rules: plan.rules };
+        await sweepWindows({ ...base, ...sourced });
       } else {
-        const sql = readJoinSql(read, relations, readPlan, plan.rules, source);
+        const sql = readJoinSql({ ...sourced, plan: readPlan, rules: plan.rules });
         await connection.run(`CREATE OR REPLACE TABLE ${table} AS ${sql}`);
       }
       await requireRowCount(connection, table, labels.rowCount);
@@ -212,9 +212,25 @@ class Job implements HistoricalJob {
       await runTransforms(this.#duckdb, connection, features, tables, transformTable(prefix));
       await requireRowCount(connection, transformTable(prefix), labels.rowCount);
     }
-    const columns = this.columns.map(({ sql, name }) => `${sql} AS ${quoteIdentifier(name)}`);
     const from = [labels.table, ...this.#resultTables()].join(' POSITIONAL JOIN ');
-    return `SELECT ${columns.join(', ')} FROM ${from}`;
+    return `SELECT ${this.#columnsSql()} FROM ${from}`;
+  }
+
+  /**
+   * What is joined comes beside its labels where the answer is written, on all threads. A table in
+   * label order would be sorted by itself first, and be put beside the labels by one.
+   */
+  async #joinAlone(): Promise<string> {
+    const { labels, plan, joined } = this.#prepared;
+    const [{ table, sourced, plan: readPlan }] = joined as [JoinedReads];
+    const sql = unorderedJoinSql({ ...sourced, plan: readPlan, rules: plan.rules });
+    await this.#connection.run(`CREATE OR REPLACE TABLE ${table} AS ${sql}`);
+    const place = `${labels.table}.rowid`;
+    return `SELECT ${this.#columnsSql()} FROM ${labels.table} LEFT JOIN ${table} ON ${table}.id = ${place} ORDER BY ${place}`;
+  }
+
+  #columnsSql(): string {
+    return this.columns.map(({ sql, name }) => `${sql} AS ${quoteIdentifier(name)}`).join(', ');
   }
 
   #facts(): SpanAttributes {
@@ -231,6 +247,13 @@ class Job implements HistoricalJob {
     const tables = joined.map(({ table }) => table);
     return features.transforms.length === 0 ? tables : [...tables, transformTable(prefix)];
   }
+}
+
+/** One statement has all the features. */
+function isAlone({ features, joined }: Prepared): boolean {
+  return (
+    features.transforms.length === 0 && joined.length === 1 && joined[0]?.plan.strategy !== 'sweep'
+  );
 }
 
 function featureSqlOf({ joined, reads }: Prepared): (read: number, slot: number) => string {

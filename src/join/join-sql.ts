@@ -1,6 +1,5 @@
 /**
- * The statement that joins one view to the labels. It gives one row a label, in label order, with
- * columns `f0, f1, …`: null where no row counts.
+ * The statement that joins one view to the labels.
  *
  * Labels are a table with `q` (the label's time, BIGINT microseconds) and the entity columns `c0, c1,
  * …`; its `rowid` is the label's place. A label at q sees the greatest row with `e <= q` (`e <= q - 1` strictly
@@ -25,17 +24,28 @@ export interface LabelSource {
   readonly keyColumns: readonly string[];
 }
 
-export function readJoinSql(
-  read: PlannedRead,
-  relations: readonly RowRelation[],
-  plan: ReadPlan,
-  rules: JoinRules,
-  labels: LabelSource,
-): string {
-  const order = plan.strategy === 'range' ? 'parts' : 'numbers';
-  const rows = rowsQuery(read, relations, rowFilter(read, plan, rules, labels), order);
-  const join: JoinParts = { read, rules, labels, rows };
-  return plan.strategy === 'asof' ? asofSql(join) : rangeSql(join, plan.bucketUs);
+/** A read with the plan for it. */
+export interface ReadJoin {
+  readonly read: PlannedRead;
+  readonly relations: readonly RowRelation[];
+  readonly plan: ReadPlan;
+  readonly rules: JoinRules;
+  readonly labels: LabelSource;
+}
+
+/** Columns `f0, f1, …`, one row a label, in label order: null where no row counts. */
+export function readJoinSql(join: ReadJoin): string {
+  const features = join.read.features.map((_, i) => `f${i}`).join(', ');
+  const unordered = `(${unorderedJoinSql(join)})`;
+  const labels = `(SELECT rowid AS id FROM ${join.labels.table})`;
+  const from =
+    join.plan.strategy === 'asof' ? unordered : `${labels} LEFT JOIN ${unordered} USING (id)`;
+  return `SELECT ${features} FROM ${from} ORDER BY id`;
+}
+
+/** The same in no order, with the label's place as `id`; `range` leaves labels without a row out. */
+export function unorderedJoinSql(join: ReadJoin): string {
+  return join.plan.strategy === 'asof' ? asofSql(join) : rangeSql(join);
 }
 
 export function rowFilter(
@@ -53,14 +63,8 @@ export function rowFilter(
   };
 }
 
-interface JoinParts {
-  readonly read: PlannedRead;
-  readonly rules: JoinRules;
-  readonly labels: LabelSource;
-  readonly rows: RowsQuery;
-}
-
-function asofSql({ read, rules, labels, rows }: JoinParts): string {
+function asofSql({ read, relations, plan, rules, labels }: ReadJoin): string {
+  const rows = rowsQuery(read, relations, rowFilter(read, plan, rules, labels), 'numbers');
   const { hasCreatedTime } = rows;
   const ttlUs = read.view.ttlUs;
   const features = read.features.map((_, i) =>
@@ -74,11 +78,10 @@ function asofSql({ read, rules, labels, rows }: JoinParts): string {
   const rowsSql = isBitemporal ? newestWhenKnownSql(read, rows) : rows.sql;
   const keys = labels.keyColumns.map((column, i) => `${column} AS k${i}`);
   const on = [...keyEquality(read), 'l.m >= r.m'].join(' AND ');
-  return `SELECT ${features.join(', ')}
+  return `SELECT ${['l.id', ...features].join(', ')}
 FROM (SELECT ${['rowid AS id', 'q', ...keys].join(', ')}, ${labelKey} AS m FROM ${labels.table}) l
 ASOF LEFT JOIN (SELECT *, ${rowKey} AS m FROM (${rowsSql})) r
-ON ${on}
-ORDER BY l.id`;
+ON ${on}`;
 }
 
 /**
@@ -96,7 +99,9 @@ function newestWhenKnownSql(read: PlannedRead, { sql, hasCreatedTime }: RowsQuer
 ) WHERE before IS NULL OR m > before`;
 }
 
-function rangeSql({ read, rules, labels, rows }: JoinParts, bucketUs: number | null): string {
+function rangeSql({ read, relations, plan, rules, labels }: ReadJoin): string {
+  const rows = rowsQuery(read, relations, rowFilter(read, plan, rules, labels), 'parts');
+  const { bucketUs } = plan;
   const ttlUs = read.view.ttlUs;
   const features = read.features.map((_, i) => `f${i}`).join(', ');
   const keys = labels.keyColumns.map((column, i) => `${column} AS k${i}`);
@@ -106,16 +111,12 @@ function rangeSql({ read, rules, labels, rows }: JoinParts, bucketUs: number | n
   if (ttlUs !== null) on.push('l.b = r.b', `r.e >= l.q - ${ttlUs}`);
   const rowBucket = bucketUs === null ? '' : `, e // ${bucketUs} AS b`;
   const order = rows.hasCreatedTime ? 'r.e DESC, r.c DESC, r.t DESC' : 'r.e DESC, r.t DESC';
-  return `SELECT ${features}
-FROM (SELECT rowid AS id FROM ${labels.table}) LEFT JOIN (
-  SELECT id, ${features} FROM (
+  return `SELECT id, ${features} FROM (
     SELECT l.id, ${features}, row_number() OVER (PARTITION BY l.id ORDER BY ${order}) AS place
     FROM (${bucketedLabelsSql(labels.table, ['rowid AS id', 'q', ...keys], ttlUs, bucketUs)}) l
     JOIN (SELECT *${rowBucket} FROM (${rows.sql})) r
     ON ${on.join(' AND ')}
-  ) WHERE place = 1
-) USING (id)
-ORDER BY id`;
+  ) WHERE place = 1`;
 }
 
 /** A window of one TTL touches one bucket, or two: then the label is there twice. */
