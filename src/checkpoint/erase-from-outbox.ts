@@ -9,7 +9,7 @@ import { decodeOutboxRecord, type OutboxRecord } from './outbox.ts';
  */
 export async function eraseFromOutbox(
   state: StateStore,
-  isWanted: (record: OutboxRecord) => boolean,
+  isWanted: (record: OutboxRecord) => boolean | Promise<boolean>,
   { dryRun = false }: { readonly dryRun?: boolean } = {},
 ): Promise<ReadonlyMap<string, number>> {
   const counts = new Map<string, number>();
@@ -19,7 +19,7 @@ export async function eraseFromOutbox(
     for await (const page of state.kv.scan(range)) {
       for (const [key, value] of page) {
         const record = decodeOutboxRecord(value);
-        if (!isWanted(record)) continue;
+        if (!(await isWanted(record))) continue;
         counts.set(record.topic, 1 + (counts.get(record.topic) ?? 0));
         batch.delete(Uint8Array.from(key));
       }

@@ -1,6 +1,7 @@
 export { createAvroDecoder, type RowDecoderOptions } from './avro-decoder.ts';
 export { avroSchemaOf, subjectOf } from './avro-schema.ts';
 export { avroIncompatibilities, normalizeAvroSchema } from './avro-type.ts';
+export { createFieldReader, type FieldReader } from './field-reader.ts';
 export type {
   DecodedBatch,
   RegisteredSchema,

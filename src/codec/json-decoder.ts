@@ -1,13 +1,14 @@
 import { type Coercer, coercerOf } from '../core/coerce.ts';
 import type { FieldType } from '../core/field-type.ts';
+import type { RowLayout } from '../core/row-batch.ts';
 import { type TimestampInput, toTimestampUs } from '../core/time.ts';
 import { FreshetError } from '../errors.ts';
 import {
   makeRowRules,
   RowBatchBuilder,
   type RowFiller,
-  type RowRules,
   type RowRulesOptions,
+  type RowTarget,
 } from './row-batch-builder.ts';
 import type { RowDecoder } from './row-codec.ts';
 import { RowError } from './row-error.ts';
@@ -18,30 +19,30 @@ import { RowError } from './row-error.ts';
  */
 export function createJsonDecoder(options: RowRulesOptions): RowDecoder {
   const rules = makeRowRules(options);
-  const filler = new JsonFiller(rules);
+  const filler = new JsonFiller(rules.layout);
   return {
     layout: rules.layout,
     decode: (batch) => new RowBatchBuilder(rules, batch).addAll(filler),
   };
 }
 
-class JsonFiller implements RowFiller {
+export class JsonFiller implements RowFiller {
   readonly #names: readonly string[];
   readonly #coercers: readonly Coercer[];
 
-  constructor(rules: RowRules) {
-    this.#names = rules.layout.names;
-    this.#coercers = rules.layout.types.map(rowCoercerOf);
+  constructor(layout: RowLayout) {
+    this.#names = layout.names;
+    this.#coercers = layout.types.map(rowCoercerOf);
   }
 
-  fill(value: Uint8Array, builder: RowBatchBuilder): void {
+  fill(value: Uint8Array, target: RowTarget): void {
     const row = parseObject(value);
     for (let column = 0; column < this.#names.length; column++) {
       const name = this.#names[column] as string;
       // A field may be called `constructor`: only the row's own members count.
       const input = Object.hasOwn(row, name) ? row[name] : null;
       try {
-        builder.set(column, (this.#coercers[column] as Coercer)(input));
+        target.set(column, (this.#coercers[column] as Coercer)(input));
       } catch (thrown) {
         if (!(thrown instanceof FreshetError)) throw thrown;
         throw new RowError('ROW_TYPE', `field "${name}": ${thrown.message}`);

@@ -72,16 +72,22 @@ export function makeRowRules(options: RowRulesOptions): RowRules {
   };
 }
 
+/** What a record is put into, field by field. */
+export interface RowTarget {
+  /** Sets a field of the current row; a field that is never set is null. */
+  set(columnIndex: number, value: FieldValue): void;
+}
+
 /** Puts one record into the columns with `set`. @throws RowError for bytes that are not a row */
 export interface RowFiller {
-  fill(value: Uint8Array, builder: RowBatchBuilder): void;
+  fill(value: Uint8Array, target: RowTarget): void;
 }
 
 /**
  * The rows of one log batch, in its order. A record that fails a check leaves no trace in the
  * columns: the next one takes its row.
  */
-export class RowBatchBuilder {
+export class RowBatchBuilder implements RowTarget {
   readonly #rules: RowRules;
   readonly #batch: LogBatch;
   readonly #columns: readonly Column[];
@@ -119,7 +125,6 @@ export class RowBatchBuilder {
     return { rows: this.#rows(), rejects: this.#rejects };
   }
 
-  /** Sets a field of the current row; a field that is never set is null. */
   set(columnIndex: number, value: FieldValue): void {
     const column = this.#columns[columnIndex] as Column;
     if (value === null) {

@@ -30,6 +30,11 @@ import type { SavedDatasets } from './saved-datasets.ts';
 export interface EraseRequest {
   /** A value of each join key of the entity. */
   readonly keyValues: Readonly<Record<string, unknown>>;
+  /**
+   * Whether records of its topics that cannot be read, so that they may be of any entity, go, too.
+   * Default false: they are counted.
+   */
+  readonly unreadable?: boolean;
   /** Only counts. Default false. */
   readonly dryRun?: boolean;
 }
@@ -74,14 +79,15 @@ export interface BatchErasure {
 export async function erase(
   resources: Resources,
   catalog: Catalog,
-  { entity, keyValues: given, datasets, dryRun = false }: EraseOptions,
+  { entity, keyValues: given, datasets, unreadable = false, dryRun = false }: EraseOptions,
 ): Promise<EraseResult> {
   const keyValues = requireKeyValues(entity, given);
   const views = [...catalog.views.values()].filter((view) =>
     view.entities.some(({ name }) => name === entity.name),
   );
   const sources = [...new Set(views.flatMap(({ streamSource }) => streamSource ?? []))];
-  const found = await eraseFromLog(resources, { catalog, views, sources, keyValues, dryRun });
+  const search = { catalog, views, sources, keyValues, unreadable, dryRun };
+  const found = await eraseFromLog(resources, search);
   const segments = [];
   for (const source of sources) {
     segments.push(await eraseFromSegments(resources, source, keyValues, dryRun));

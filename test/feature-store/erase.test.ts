@@ -249,6 +249,48 @@ describe('erasing an entity', () => {
     expect(await holding('"orders_1h":1')).not.toEqual([]);
   });
 
+  it('removes records that are no rows by what can be read of them, whatever their record key', async () => {
+    await reject(`{"email": "${FORGOTTEN}", "shop": 2, "at": "never"}`);
+    await reject(`{"email": "${KEPT[0]}", "shop": 2, "amount": "a lot"}`);
+    const person = await store.erase('person', { keyValues: { email: FORGOTTEN } });
+    expect(person.log).toMatchObject([
+      { topic: 'orders', records: 32, unreadable: 0 },
+      { topic: 'hourly-orders', unreadable: 0 },
+      { topic: 'erase.dead-letter', records: 2, unreadable: 0 },
+    ]);
+    // Its record key is of a person, and says nothing of a shop.
+    const letters = async () =>
+      (await store.erase('shop', { keyValues: { shop: 2n } })).log.find(
+        ({ topic }) => topic === 'erase.dead-letter',
+      );
+    expect(await letters()).toMatchObject({ records: 1, unreadable: 0 });
+    expect(await letters()).toMatchObject({ records: 0, unreadable: 0 });
+  });
+
+  it('counts records that may be of any entity, and removes them where that is asked for', async () => {
+    await reject(`half of ${FORGOTTEN} and`);
+    const request = { keyValues: { email: FORGOTTEN } };
+    const unreadable = async (options: { unreadable: boolean; dryRun: boolean }) => {
+      const { log } = await store.erase('person', { ...request, ...options });
+      return log
+        .filter(({ topic }) => topic !== 'hourly-orders')
+        .map((each) => [each.records, each.unreadable]);
+    };
+    expect(await unreadable({ unreadable: false, dryRun: false })).toEqual([
+      [31, 1],
+      [1, 1],
+    ]);
+    expect(await holding(`half of ${FORGOTTEN}`)).not.toEqual([]);
+    for (const dryRun of [true, false]) {
+      expect(await unreadable({ unreadable: true, dryRun })).toEqual([
+        [1, 0],
+        [1, 0],
+      ]);
+    }
+    await store.close();
+    expect(await holding(`half of ${FORGOTTEN}`)).toEqual([]);
+  });
+
   it('twice finds nothing the second time', async () => {
     await store.erase('person', { keyValues: { email: FORGOTTEN } });
     const { online, segments, log } = await store.erase('person', {
@@ -348,6 +390,13 @@ describe('erasing an entity', () => {
     });
     const history = await joined.toArray();
     return online.rows.map((row, i) => ({ ...row, history: history[i]?.['amount'] }));
+  }
+
+  /** A record without a key that is no row, and its dead letter. */
+  async function reject(value: string): Promise<void> {
+    const log = await store.resources.log();
+    await log.append([{ topic: 'orders', key: null, value: Buffer.from(value) }]);
+    await runEngine();
   }
 
   async function runEngine(): Promise<void> {

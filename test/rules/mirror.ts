@@ -48,12 +48,18 @@ export const sharedTests: readonly Shared[] = [
     test: 'test/codec/avro-decoder.test.ts',
     covers: [
       'src/codec/avro-cursor.ts',
+      'src/codec/avro-filler.ts',
       'src/codec/avro-reader.ts',
       'src/codec/avro-skipper.ts',
       'src/codec/avro-type.ts',
       'src/codec/row-batch-builder.ts',
     ],
     because: 'bytes are read right when the rows are',
+  },
+  {
+    test: 'test/feature-store/erase.test.ts',
+    covers: ['src/feature-store/reject-owner.ts'],
+    because: 'whose a record is decides whether it goes',
   },
   {
     test: 'test/codec/row-encoder.test.ts',

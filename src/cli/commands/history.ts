@@ -30,6 +30,7 @@ export function historyCommands(program: Command, bind: Bind): void {
     .description('remove all that is stored of one entity; stop the engine first')
     .argument('<entity>', 'its name')
     .argument('<keys...>', 'key=value, one of each join key')
+    .option('--unreadable', 'remove records that cannot be read, too: they may be of any entity')
     .option('--dry-run', 'say what would be removed')
     .addHelpText(
       'after',
@@ -114,12 +115,12 @@ async function erase(
   { output, withStore }: Context,
   entity: string,
   keys: readonly string[],
-  { dryRun = false }: { readonly dryRun?: boolean },
+  options: { readonly dryRun?: boolean; readonly unreadable?: boolean },
 ): Promise<void> {
   const keyValues = rowOfKeys(keys, 'Erase one entity after the other, each with its own command.');
-  const result = await withStore((store) => store.erase(entity, { keyValues, dryRun }));
+  const result = await withStore((store) => store.erase(entity, { keyValues, ...options }));
   if (output.json) output.result(result, () => '');
-  else printErasure(output, result, dryRun);
+  else printErasure(output, result, options.dryRun === true);
 }
 
 function printErasure(output: Output, result: EraseResult, dryRun: boolean): void {
@@ -132,11 +133,7 @@ function printErasure(output: Output, result: EraseResult, dryRun: boolean): voi
       what: done,
     })),
     ...segments.map(({ source, rows }) => ({ where: `history of ${source}`, rows, what: done })),
-    ...log.map(({ topic, records, erased }) => ({
-      where: `topic ${topic}`,
-      rows: records,
-      what: erased ? done : 'stays until the retention of the topic',
-    })),
+    ...log.flatMap((erasure) => logRows(erasure, done)),
     ...outbox.map(({ topic, records }) => ({
       where: `on the way to topic ${topic}`,
       rows: records,
@@ -150,6 +147,18 @@ function printErasure(output: Output, result: EraseResult, dryRun: boolean): voi
   output.line();
   output.line('Files of others that rows were loaded from, and that have them still:');
   for (const file of foreign) output.line(`  ${file}`);
+}
+
+function logRows(
+  { topic, records, unreadable, erased }: EraseResult['log'][number],
+  done: string,
+): Record<string, Cell>[] {
+  const stays = 'stays until the retention of the topic';
+  const may = 'stays: may be of any entity; --unreadable removes it';
+  const rows = [{ where: `topic ${topic}`, rows: records, what: erased ? done : stays }];
+  if (unreadable === 0) return rows;
+  const where = `topic ${topic}, cannot be read`;
+  return [...rows, { where, rows: unreadable, what: erased ? may : stays }];
 }
 
 function batchRows(
