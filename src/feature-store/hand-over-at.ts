@@ -9,7 +9,8 @@ import type { Resources } from './resources.ts';
 /**
  * Lets the engine begin to read a topic at an offset of each partition: what is below is in files. It
  * is decided once, before the engine reads the partition; the same again changes nothing. All
- * partitions or none, durable once resolved; with `dryRun` it is only checked.
+ * partitions or none, durable once resolved, in the registry too, where it outlives the online store;
+ * with `dryRun` it is only checked.
  * @throws FreshetError INVALID_ARGUMENT for another number of partitions, an offset behind the end of
  * the log, or a partition that was read from another offset; LOG_UNAVAILABLE
  */
@@ -50,7 +51,13 @@ export async function handOverAt(
       },
     );
   }
-  if (!dryRun) await state.kv.write(batch, { sync: true });
+  if (dryRun) return;
+  await resources.registry.update((registry) => {
+    const { handovers } = registry;
+    if (handovers[topic]?.join() === offsets.join()) return registry;
+    return { ...registry, handovers: { ...handovers, [topic]: offsets } };
+  });
+  await state.kv.write(batch, { sync: true });
 }
 
 function refuse(topic: string, what: string): never {

@@ -34,7 +34,9 @@ export async function openTask(
   const state = await resources.state();
   const sourceId = await state.dictionary.ensureSource(source.name);
   const [marks] = await log.watermarks([tp]);
-  const first = startPositions(marks?.start ?? 0);
+  const { handovers } = await resources.registry.read();
+  const handedOver = handovers[tp.topic]?.[tp.partition] ?? 0;
+  const first = startPositions(Math.max(marks?.start ?? 0, handedOver));
   const stores = { state, manifest: await resources.manifest() };
   const checkpoint = await PartitionCheckpoint.open(stores, sourceId, tp, first);
   const { rowBytesMax, deadLetterTopic } = config.engine;

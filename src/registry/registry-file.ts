@@ -116,6 +116,7 @@ const STATE = z.object({
     }),
   ),
   views: z.record(z.string(), z.string()),
+  handovers: z.record(z.string(), z.array(z.int())).default({}),
   topics: z.array(z.string()),
   subjects: z.array(z.string()),
 });

@@ -13,6 +13,11 @@ export interface RegistryState {
   readonly definitions: readonly DefinitionRecord[];
   /** How far each view has come, by its name. */
   readonly views: Readonly<Record<string, ViewState>>;
+  /**
+   * By topic, the offset of each partition below which rows are in files: an engine that knows nothing
+   * of the partition begins there. It outlives the online store, which would read them again.
+   */
+  readonly handovers: Readonly<Record<string, readonly number[]>>;
   /** Topics and schema subjects that `apply` made, for `teardown`. */
   readonly topics: readonly string[];
   readonly subjects: readonly string[];
@@ -26,6 +31,7 @@ export function emptyRegistry(project: string): RegistryState {
     updatedAtMs: 0,
     definitions: [],
     views: {},
+    handovers: {},
     topics: [],
     subjects: [],
   };

@@ -122,6 +122,27 @@ describe('a handover at an offset', () => {
     expect(await countedOnline()).toBe(ROWS);
   });
 
+  it.each(['before the engine has read anything', 'when one partition has segments'])(
+    'stays when the online store is lost %s',
+    async (when) => {
+      const [first] = await topicEnds();
+      const offsets = [first as number, 11];
+      await backfill(offsets);
+      if (when.startsWith('when')) await runEngine();
+      await store.close();
+      await rm(join(directory, 'data', 'online'), { recursive: true });
+      store = await open();
+      await produce(ROWS, 20);
+      const engine = await store.startEngine({ rebuildStore: true });
+      await engine.caughtUp();
+      await store.stopEngine();
+      await backfill(offsets);
+      expect(starts(await store.segments('orders'))).toEqual(offsets);
+      expect(await countedOnline()).toBe(ROWS + 20);
+      expect(await countedInHistory()).toBe(ROWS + 20);
+    },
+  );
+
   it('is refused for a partition that was read from another offset, and nothing is loaded', async () => {
     await runEngine();
     await expect(backfill([7, 11])).rejects.toThrow(

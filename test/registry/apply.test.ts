@@ -64,6 +64,7 @@ describe('applying a catalog', () => {
       revision: 1,
       updatedAtMs: NOW_MS,
       views: { spending: 'GENERATED' },
+      handovers: {},
       topics: ['dead', 'orders'],
       subjects: ['orders-value'],
     });

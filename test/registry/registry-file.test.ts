@@ -26,6 +26,7 @@ describe('a registry', () => {
       updatedAtMs: 0,
       definitions: [],
       views: {},
+      handovers: {},
       topics: [],
       subjects: [],
     });
@@ -38,6 +39,13 @@ describe('a registry', () => {
     const written = await registry().update((state) => ({ ...state, definitions }));
     expect(written).toMatchObject({ definitions, revision: 1, updatedAtMs: NOW_MS });
     expect(await registry().read()).toEqual(written);
+  });
+
+  it('that was written before there were handovers has none', async () => {
+    const { registry, file } = newFolder();
+    const { handovers, ...older } = await registry().update(addTopic('a'));
+    place(file, JSON.stringify(older));
+    expect((await registry().read()).handovers).toEqual(handovers);
   });
 
   it('is not written when a change gives the same object back', async () => {
