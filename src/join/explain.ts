@@ -40,11 +40,7 @@ function explainRead(plan: ReadPlan, read: PlannedRead): string[] {
     `${plan.view}${alias}: ${strategy} join (${HOW[strategy]})`,
     `  keys      ${keys.join(', ') || 'none: one global row'}`,
     `  rows      about ${count(facts.rowCount)} of about ${count(facts.entityCount)} entities${rangeText(facts.minTimeUs, facts.maxTimeUs)}`,
-    ...(facts.files.of === 0
-      ? []
-      : [
-          `  files     ${count(facts.files.read)} of ${count(facts.files.of)} segments, by event time`,
-        ]),
+    `  files     ${count(facts.files.read)} of ${count(facts.files.of)}, by event time`,
     `  matches   about ${matchesPerLabel.toPrecision(3)} a label, ${ttl}`,
     `  entities  ${plan.onlyLabelledEntities ? `only the about ${count(facts.labelEntityCount)} of the labels` : 'all'}`,
     `  features  ${read.features.join(', ')}`,

@@ -46,7 +46,7 @@ export interface ReadFacts {
   readonly labelEntityCount: number;
   readonly minTimeUs: number | null;
   readonly maxTimeUs: number | null;
-  /** Segments whose times in the manifest meet the bounds, of those that there are. */
+  /** Files whose event times meet the bounds, of those that there are. */
   readonly files: FileCounts;
 }
 

@@ -111,7 +111,7 @@ function keyOf(columns: readonly string[]): string {
 }
 
 function fileCounts(relations: readonly RowRelation[], bounds: TimeBounds): FileCounts {
-  const counts = relations.flatMap((relation) => relation.filesWithin(bounds) ?? []);
+  const counts = relations.map((relation) => relation.filesWithin(bounds));
   return {
     read: counts.reduce((sum, { read }) => sum + read, 0),
     of: counts.reduce((sum, { of }) => sum + of, 0),

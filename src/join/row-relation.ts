@@ -11,10 +11,8 @@ export interface RowRelation {
    * Rows out of the bounds may be left out.
    */
   readonly sqlWithin: (bounds: TimeBounds) => string;
-  /** Files that the query reads, of those that there are; null where files are not known one by one. */
-  readonly filesWithin: (
-    bounds: TimeBounds,
-  ) => { readonly read: number; readonly of: number } | null;
+  /** Files that the query reads, of those that there are. */
+  readonly filesWithin: (bounds: TimeBounds) => { readonly read: number; readonly of: number };
   /** How far the rows go; null where nothing can say it. */
   readonly known: KnownOffsets | KnownFiles | null;
   readonly rank: SourceRank;

@@ -5,6 +5,7 @@ import type { DuckdbConnection } from '../duckdb/index.ts';
 import {
   type FilePaths,
   parquetRelation,
+  parquetTimes,
   type SegmentEntry,
   segmentRelation,
 } from '../segment/index.ts';
@@ -53,10 +54,17 @@ async function batchRows(
   knownFiles: KnownAtFiles,
 ): Promise<RowRelation> {
   const only = knownFiles[source.name]?.map((file) => resolve(baseDirectory, file));
-  const { sql, files } = await parquetRelation(duckdb, source, baseDirectory, { only });
+  const { sql, files, sqlOf } = await parquetRelation(duckdb, source, baseDirectory, { only });
+  // Of one file, row groups are left out where it is read.
+  const times = files.length > 1 ? await parquetTimes(duckdb, source, files) : null;
+  const within = (bounds: TimeBounds): readonly string[] =>
+    files.filter((file) => {
+      const known = times?.get(file);
+      return known === undefined || meets(bounds, known.minUs, known.maxUs);
+    });
   return {
-    sqlWithin: () => sql,
-    filesWithin: () => null,
+    sqlWithin: (bounds) => (times === null ? sql : sqlOf(within(bounds))),
+    filesWithin: (bounds) => ({ read: within(bounds).length, of: files.length }),
     known: { source: source.name, files: files.map((file) => relative(baseDirectory, file)) },
     rank: RANK_BATCH,
     eventTime: source.timestampField,
@@ -78,11 +86,9 @@ async function streamRows(
     ({ file, partition, startOffset }) => file !== null && startOffset < limitOf(partition),
   );
   const isCut = entries.some(({ partition, endOffset }) => endOffset > limitOf(partition));
-  const within = ({ fromUs, toUs }: TimeBounds): SegmentEntry[] =>
-    entries.filter(
-      ({ minEventTimeUs, maxEventTimeUs }) =>
-        (fromUs === null || (maxEventTimeUs as number) >= fromUs) &&
-        (toUs === null || (minEventTimeUs as number) <= toUs),
+  const within = (bounds: TimeBounds): SegmentEntry[] =>
+    entries.filter(({ minEventTimeUs, maxEventTimeUs }) =>
+      meets(bounds, minEventTimeUs as number, maxEventTimeUs as number),
     );
   return {
     sqlWithin: (bounds) => {
@@ -96,6 +102,10 @@ async function streamRows(
     createdTime: source.createdTimestampField,
     arrivalTime: '_arrival',
   };
+}
+
+function meets({ fromUs, toUs }: TimeBounds, minUs: number, maxUs: number): boolean {
+  return (fromUs === null || maxUs >= fromUs) && (toUs === null || minUs <= toUs);
 }
 
 function isFile({ file }: SegmentEntry): boolean {

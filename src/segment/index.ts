@@ -24,6 +24,7 @@ export {
 } from './manifest.ts';
 export { nodeFileSystem } from './node-fs.ts';
 export { type ParquetRelation, parquetRelation } from './parquet-relation.ts';
+export { parquetTimes } from './parquet-times.ts';
 export type { RewriteOptions } from './rewrite-segments.ts';
 export type { SegmentColumn, SegmentCut, SegmentEntry } from './segment-entry.ts';
 export { schemaFingerprint } from './segment-layout.ts';

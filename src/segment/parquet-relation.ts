@@ -27,6 +27,8 @@ export interface ParquetRelation {
   readonly sql: string;
   /** The files that are read, in the order in which offsets number them. */
   readonly files: readonly string[];
+  /** The same of some of the files: numbers differ, their order does not. */
+  readonly sqlOf: (files: readonly string[]) => string;
 }
 
 export interface RelationFiles {
@@ -53,12 +55,17 @@ export async function parquetRelation(
   const known = only === undefined ? null : new Set(only);
   const files = [...(known === null ? found : found.filter((file) => known.has(file))), ...more];
   const mayBeEmpty = path === null || known !== null;
-  if (files.length === 0 && mayBeEmpty) return emptyRelation(source);
+  if (files.length === 0 && mayBeEmpty) {
+    const sql = emptySql(source);
+    return { sql, files, sqlOf: () => sql };
+  }
   // The list, not the glob: what comes between the two is not among `files`. Without any, DuckDB says so.
   const at = path ?? join(baseDirectory, source.path);
-  const read = files.length === 0 ? quoteLiteral(at) : `[${files.map(quoteLiteral).join(', ')}]`;
-  const rows = `read_parquet(${read}, union_by_name = true)`;
-  const columns = await duckdb.query(`DESCRIBE SELECT * FROM ${rows}`);
+  const rowsOf = (read: readonly string[]): string =>
+    `read_parquet([${read.map(quoteLiteral).join(', ')}], union_by_name = true)`;
+  const columns = await duckdb.query(
+    `DESCRIBE SELECT * FROM ${rowsOf(files.length === 0 ? [at] : files)}`,
+  );
   const sqlTypes = new Map(
     columns.map((column) => [column['column_name'] as string, column['column_type'] as string]),
   );
@@ -66,13 +73,17 @@ export async function parquetRelation(
     ([field, type]) =>
       `${fieldExpression(source, at, sqlTypes, field, type)} AS ${quoteIdentifier(field)}`,
   );
-  const fieldsSql = `SELECT ${fields.join(', ')}, ${OFFSET} AS _offset FROM ${rows}`;
+  const fieldsSql = `SELECT ${fields.join(', ')}, ${OFFSET} AS _offset`;
   const arrival = arrivalExpression(source);
   const names = Object.keys(source.schema).map(quoteIdentifier);
-  const sql =
+  const sqlOf = (read: readonly string[]): string =>
     `SELECT ${names.join(', ')}, 0::INTEGER AS _partition, _offset, ` +
-    `${arrival} AS _arrival, 0::BIGINT AS _late FROM (${fieldsSql})`;
-  return { sql, files };
+    `${arrival} AS _arrival, 0::BIGINT AS _late FROM (${fieldsSql} FROM ${rowsOf(read)})`;
+  return {
+    sql: sqlOf(files),
+    files,
+    sqlOf: (some) => (some.length === 0 ? emptySql(source) : sqlOf(some)),
+  };
 }
 
 const OFFSET = '(file_index::BIGINT * 4294967296 + file_row_number::BIGINT)';
@@ -103,15 +114,14 @@ function isFolder(path: string): Promise<boolean> {
   );
 }
 
-/** A folder that is to be filled, by a backfill or otherwise. */
-function emptyRelation({ schema }: ParquetSource): ParquetRelation {
+/** Of a folder that is to be filled, by a backfill or otherwise, or of no file. */
+function emptySql({ schema }: ParquetSource): string {
   const fields = Object.entries(schema).map(
     ([field, type]) => `NULL::${fieldTypeToSql(type)} AS ${quoteIdentifier(field)}`,
   );
   const system =
     '0::INTEGER AS _partition, 0::BIGINT AS _offset, NULL::TIMESTAMP AS _arrival, 0::BIGINT AS _late';
-  const sql = `SELECT ${fields.join(', ')}, ${system} WHERE false`;
-  return { sql, files: [] };
+  return `SELECT ${fields.join(', ')}, ${system} WHERE false`;
 }
 
 function fieldExpression(

@@ -236,7 +236,7 @@ describe('a saved dataset', () => {
     expect(facts.files.of).toBe((await store.segments('sales')).length);
     expect(facts.files.read).toBeLessThan(facts.files.of);
     expect(joined.explain().text).toContain(
-      `files     ${facts.files.read} of ${facts.files.of} segments`,
+      `files     ${facts.files.read} of ${facts.files.of}, by event time`,
     );
     expect((await joined.toArray())[0]?.['amount']).toBe(36 / 8);
   });

@@ -63,7 +63,7 @@ export function batchRelation(
   const sql = `SELECT *, 0::INTEGER AS _partition, 0::BIGINT AS _late FROM (${table(columns, rows)})`;
   return {
     sqlWithin: () => sql,
-    filesWithin: () => null,
+    filesWithin: () => ({ read: 1, of: 1 }),
     known: null,
     rank: RANK_BATCH,
     eventTime: 'ts',
@@ -81,7 +81,7 @@ export function streamRelation(
   const system = '_partition INTEGER, _arrival TIMESTAMP, _late BIGINT';
   return {
     sqlWithin: () => table(`${columns}, ${system}`, rows),
-    filesWithin: () => null,
+    filesWithin: () => ({ read: 1, of: 1 }),
     known: null,
     rank: RANK_STREAM,
     eventTime: 'ts',

@@ -70,7 +70,7 @@ describe('the facts of a read', () => {
   async function factsOf(table: string, bounds: Partial<RowFilter>) {
     const relation: RowRelation = {
       sqlWithin: () => `SELECT *, 0 AS _partition, rowid AS _offset FROM ${table}`,
-      filesWithin: () => null,
+      filesWithin: () => ({ read: 1, of: 1 }),
       known: null,
       rank: 0,
       eventTime: 'ts',

@@ -57,11 +57,6 @@ export const sharedTests: readonly Shared[] = [
     because: 'bytes are read right when the rows are',
   },
   {
-    test: 'test/feature-store/erase.test.ts',
-    covers: ['src/feature-store/reject-owner.ts'],
-    because: 'whose a record is decides whether it goes',
-  },
-  {
     test: 'test/codec/row-encoder.test.ts',
     covers: ['src/codec/avro-output.ts'],
     because: 'bytes are written right when a reader agrees',
@@ -185,19 +180,10 @@ export const sharedTests: readonly Shared[] = [
     because: 'a file was imported right when the parts of it hold its rows',
   },
   {
-    test: 'test/join/historical-reader.test.ts',
-    covers: ['src/join/explain.ts'],
-    because: 'a plan is right when the answer is, and its text is shown there',
-  },
-  {
-    test: 'test/feature-store/saved-datasets.test.ts',
-    covers: ['src/join/view-rows.ts'],
-    because: 'which files and offsets are seen is asked for there',
-  },
-  {
     test: 'test/feature-store/erase.test.ts',
     covers: [
       'connectors/embedded/erase-records.ts',
+      'src/feature-store/reject-owner.ts',
       'src/feature-store/erase-from-datasets.ts',
       'src/feature-store/erase-from-log.ts',
     ],
