@@ -16,6 +16,7 @@ import {
   quoteLiteral,
 } from '../duckdb/index.ts';
 import { toFreshetError } from '../errors.ts';
+import type { PartMarks } from './empty-parts.ts';
 import { fileMark } from './file-mark.ts';
 import { badFileName, type ImportedPart, listParts, parsePartName } from './imported-parts.ts';
 import { storedName, writePartFile } from './write-part.ts';
@@ -41,8 +42,7 @@ export interface ErasedRows {
   readonly madeOf: readonly string[];
   /** All parts that were looked at, by path. */
   readonly parts: readonly string[];
-  /** Marks of the parts that were written anew, by path. */
-  readonly marks: ReadonlyMap<string, { readonly before: string; readonly after: string }>;
+  readonly marks: PartMarks;
 }
 
 /** @throws FreshetError DISK_FULL, DISK_FAILED; erasing again removes the rest */

@@ -1,5 +1,6 @@
 export type { BackfillRecord, MaterializationInterval } from './backfill-record.ts';
-export { type ErasedRows, eraseRows } from './erase-rows.ts';
+export { emptyParts, type PartMarks } from './empty-parts.ts';
+export { eraseRows } from './erase-rows.ts';
 export {
   type ImportOptions,
   type ImportProgress,

@@ -1,19 +1,18 @@
 import { KvBatch } from '../kv/index.ts';
 import { deletePartitionOfView, type StateStore } from '../state/index.ts';
 import { type BackfillPlace, putBackfill, readBackfill } from './backfill-record.ts';
-import type { ErasedRows } from './erase-rows.ts';
+import type { PartMarks } from './empty-parts.ts';
 import { beginAgain } from './plan-backfill.ts';
 
 /**
- * Tells a view that parts were written anew without some rows, which its state has no longer either:
- * they are not to be read again. The rows of a part that are left keep their order, and that is all
+ * Tells a view that parts were written anew without some rows: they are not to be read again. The rows of a part that are left keep their order, and that is all
  * that their places are for; but a run that was stopped at a place in them begins again, and so
  * forgets the key that it had noted. Durable once resolved.
  */
 export async function remarkFiles(
   state: StateStore,
   place: BackfillPlace,
-  marks: ErasedRows['marks'],
+  marks: PartMarks,
 ): Promise<void> {
   const record = await readBackfill(state, place);
   const isMarked = Object.keys(record.files).some((path) => marks.has(path));

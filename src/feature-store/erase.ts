@@ -5,7 +5,7 @@
  */
 import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { type ErasedRows, eraseRows, remarkFiles } from '../backfill/index.ts';
+import { eraseRows } from '../backfill/index.ts';
 import { eraseFromOutbox, reclaimSegments } from '../checkpoint/index.ts';
 import { keyCoercerOf } from '../core/coerce.ts';
 import type { FieldType, FieldValue } from '../core/field-type.ts';
@@ -24,6 +24,7 @@ import type { StateStore } from '../state/index.ts';
 import { backfillFolders } from './backfill-folders.ts';
 import { type DatasetErasure, eraseFromDatasets } from './erase-from-datasets.ts';
 import { eraseFromLog, type LogErasure } from './erase-from-log.ts';
+import { remarkSource } from './remark-source.ts';
 import type { Resources } from './resources.ts';
 import type { SavedDatasets } from './saved-datasets.ts';
 
@@ -180,7 +181,7 @@ async function eraseFromBatchHistory(
     const { folder, onlineFolder, badFolder } = backfillFolders(source, resources.config);
     const folders = [folder, onlineFolder];
     const erased = await eraseRows({ duckdb, source, folders, badFolder, keyValues, dryRun });
-    if (!dryRun) await remark(state, views, source, erased);
+    if (!dryRun) await remarkSource(state, views, source, erased.marks);
     const { rows, files, badRows, madeOf, parts } = erased;
     const foreignRows = await countForeign(resources, source, parts, keyValues);
     if (rows + badRows + foreignRows === 0) continue;
@@ -215,21 +216,6 @@ async function isMissing({ path }: ParquetSource, repoDir: string): Promise<bool
     () => false,
     (thrown: NodeJS.ErrnoException) => thrown.code === 'ENOENT',
   );
-}
-
-/** What was loaded is not loaded again because its files were written anew. */
-async function remark(
-  state: StateStore,
-  views: readonly FeatureView[],
-  source: ParquetSource,
-  { marks }: ErasedRows,
-): Promise<void> {
-  const sourceId = state.dictionary.sourceId(source.name);
-  for (const { name, batchSource } of views) {
-    const viewId = state.dictionary.viewId(name);
-    if (batchSource !== source || sourceId === undefined || viewId === undefined) continue;
-    await remarkFiles(state, { sourceId, viewId }, marks);
-  }
 }
 
 function matchSql(

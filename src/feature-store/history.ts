@@ -1,5 +1,7 @@
 import { reclaimSegments } from '../checkpoint/index.ts';
-import type { Catalog, TopicSource } from '../definition/index.ts';
+import { didYouMean } from '../core/nearest.ts';
+import type { Catalog, ParquetSource, TopicSource } from '../definition/index.ts';
+import { FreshetError } from '../errors.ts';
 import { type CompactionResult, type CompactOptions, compactHistory } from './compact-history.ts';
 import { sourcesByTopic } from './open-task.ts';
 import type { Resources } from './resources.ts';
@@ -8,6 +10,13 @@ import { type RetentionResult, retainHistory } from './retain-history.ts';
 export interface HistoryOptions {
   /** Default: all topic sources that some view reads. */
   readonly sources?: readonly TopicSource[];
+}
+
+export interface RetainOptions {
+  /** Names of sources, of topics and of Parquet files. Default: all that some view reads. */
+  readonly sources?: readonly string[];
+  /** Only counts. Default false. */
+  readonly dryRun?: boolean;
 }
 
 /** What is done to history as a whole: compaction, retention, and deleting replaced files. */
@@ -34,12 +43,15 @@ export class History {
     return results;
   }
 
-  /** Drops what no view needs any more, by `offlineStore.retention`. @throws as `retainHistory` */
-  async retain(
-    options: HistoryOptions & { readonly dryRun?: boolean } = {},
-  ): Promise<RetentionResult[]> {
+  /**
+   * Drops what no view needs any more, by `offlineStore.retention`.
+   * @throws FreshetError SOURCE_NOT_FOUND, and as `retainHistory`
+   */
+  async retain(options: RetainOptions = {}): Promise<RetentionResult[]> {
     const results: RetentionResult[] = [];
-    for (const source of this.#sources(options)) {
+    const all = historySources(this.#catalog);
+    const sources = options.sources?.map((name) => requireSource(all, name)) ?? all;
+    for (const source of sources) {
       results.push(
         await this.#resources.alone(() =>
           retainHistory(this.#resources, this.#catalog, source, options),
@@ -62,4 +74,23 @@ export class History {
   #sources({ sources }: HistoryOptions): readonly TopicSource[] {
     return sources ?? [...sourcesByTopic(this.#catalog).values()];
   }
+}
+
+function requireSource<S extends { readonly name: string }>(all: readonly S[], name: string): S {
+  const source = all.find((each) => each.name === name);
+  if (source !== undefined) return source;
+  const hint = didYouMean(
+    name,
+    all.map((each) => each.name),
+  );
+  throw new FreshetError('SOURCE_NOT_FOUND', `no view reads a source "${name}". ${hint}`, {
+    where: { source: name },
+  });
+}
+
+/** All that some enabled view reads. */
+export function historySources(catalog: Catalog): readonly (TopicSource | ParquetSource)[] {
+  const views = [...catalog.views.values()].filter(({ enabled }) => enabled);
+  const batch = new Set(views.flatMap(({ batchSource }) => batchSource ?? []));
+  return [...sourcesByTopic(catalog).values(), ...batch];
 }

@@ -2,8 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Catalog } from '../definition/index.ts';
 import { FreshetError } from '../errors.ts';
 import { channels } from '../telemetry/index.ts';
-import { History } from './history.ts';
-import { sourcesByTopic } from './open-task.ts';
+import { History, historySources } from './history.ts';
 import type { Resources } from './resources.ts';
 
 /**
@@ -20,10 +19,11 @@ export async function maintainHistory(
   for (;;) {
     await sleep(everyMs, undefined, { signal }).catch(() => {}); // stopping
     if (signal.aborted) return;
-    for (const source of sourcesByTopic(catalog).values()) {
+    for (const source of historySources(catalog)) {
       try {
-        await history.retain({ sources: [source] });
-        if (auto) await history.compact({ sources: [source], signal });
+        await history.retain({ sources: [source.name] });
+        const isCompacted = auto && source.kind === 'topicSource';
+        if (isCompacted) await history.compact({ sources: [source], signal });
       } catch (thrown) {
         if (!(thrown instanceof FreshetError)) throw thrown;
         const { code, message: reason } = thrown;

@@ -2,12 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import {
-  type ErasedRows,
-  eraseRows,
-  type ImportResult,
-  importFiles,
-} from '../../src/backfill/index.ts';
+import { eraseRows, type ImportResult, importFiles } from '../../src/backfill/index.ts';
 import type { FieldType, FieldValue } from '../../src/core/field-type.ts';
 import { parquetSource } from '../../src/definition/index.ts';
 import { type BackfillBench, failure, withBench } from './support.ts';
@@ -104,7 +99,7 @@ function erase(
   { duckdb, directory }: BackfillBench,
   type: FieldType,
   user: FieldValue,
-): Promise<ErasedRows> {
+): ReturnType<typeof eraseRows> {
   return eraseRows({
     ...{ duckdb, source: sourceOf(type), keyValues: { user } },
     folders: [join(directory, FOLDERS.targetFolder)],

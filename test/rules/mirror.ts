@@ -167,7 +167,7 @@ export const sharedTests: readonly Shared[] = [
   },
   {
     test: 'test/feature-store/history.test.ts',
-    covers: ['src/feature-store/compact-history.ts', 'src/feature-store/retain-history.ts'],
+    covers: ['src/feature-store/compact-history.ts'],
     because: 'files were replaced well when history is the same before, meanwhile and behind it',
   },
   {

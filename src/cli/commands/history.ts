@@ -22,7 +22,7 @@ export function historyCommands(program: Command, bind: Bind): void {
     .command('retain')
     .description('drop history that no view needs, by offlineStore.retention of freshet.yaml')
     .option('--dry-run', 'say what would be dropped')
-    .option('--sources <names>', 'only these topic sources', list)
+    .option('--sources <names>', 'only these sources, of topics or of files', list)
     .addHelpText('after', '\nExamples:\n  $ freshet retain --dry-run\n  $ freshet retain')
     .action(bind(retain));
   program
@@ -94,9 +94,8 @@ async function retain(
   { dryRun = false, sources }: SourcesOption & { readonly dryRun?: boolean },
 ): Promise<void> {
   await withStore(async (store) => {
-    const named = sources?.map((name) => store.topicSource(name));
-    const results = await store.history.retain({ dryRun, ...(named && { sources: named }) });
-    output.table(results.map(retainedRow), { empty: 'No view reads a topic.' });
+    const results = await store.history.retain({ dryRun, ...(sources && { sources }) });
+    output.table(results.map(retainedRow), { empty: 'No view has history.' });
   });
 }
 
