@@ -36,7 +36,7 @@ const TTLS: readonly Duration[] = ['12h', '30d'];
 const VIEWS = ['x', 'y', 'z'];
 const RATIO_MAX = 1.3;
 const RSS_MB_MAX = 1_000;
-const SEGMENTS = 32;
+const SEGMENTS = [32, 128];
 const SEGMENT_ROWS = 100_000;
 
 interface Cell {
@@ -48,6 +48,7 @@ interface Cell {
 
 const [first, ...rest] = process.argv.slice(2);
 if (first === 'cell') await runCell(rest as [string, Duration, string, string, string]);
+else if (first === 'compaction') await compaction(rest[0] as string, Number(rest[1]));
 else await compare(Number(first ?? 3));
 
 async function compare(rounds: number): Promise<void> {
@@ -77,7 +78,9 @@ async function compare(rounds: number): Promise<void> {
         `  ${count(rows).padStart(10)} rows  ${String(Math.round(ms)).padStart(6)} ms  ${rssMb} MB  ${bar}`,
       );
     }
-    await compaction(folder);
+    for (const segments of SEGMENTS) {
+      process.stdout.write(spawn('compaction', folder, String(segments)));
+    }
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
@@ -120,9 +123,12 @@ function file(folder: string, rows: number): string {
 }
 
 function spawnCell(...args: readonly string[]): Cell {
-  const script = fileURLToPath(import.meta.url);
-  const all = [...process.execArgv, script, 'cell', ...args];
-  return JSON.parse(execFileSync(process.execPath, all, { encoding: 'utf8' })) as Cell;
+  return JSON.parse(spawn('cell', ...args)) as Cell;
+}
+
+function spawn(...args: readonly string[]): string {
+  const all = [...process.execArgv, fileURLToPath(import.meta.url), ...args];
+  return execFileSync(process.execPath, all, { encoding: 'utf8' });
 }
 
 async function runCell([side, ttl, views, folder, rows]: [
@@ -235,7 +241,7 @@ async function joinByHand(
 }
 
 /** Cuts as an engine leaves them, into one range. */
-async function compaction(folder: string): Promise<void> {
+async function compaction(folder: string, segments: number): Promise<void> {
   await using duckdb = await open(folder);
   const source = topicSource({
     name: 'rows',
@@ -244,12 +250,13 @@ async function compaction(folder: string): Promise<void> {
     timestampField: 'ts',
     keyFields: ['entity'],
   });
-  const store = createSegmentStore({ files: localFiles(join(folder, 'segments')), duckdb });
+  const target = join(folder, `segments-${segments}`);
+  const store = createSegmentStore({ files: localFiles(target), duckdb });
   const layout = rowLayout(source.schema);
   const writer = store.writer(source, 0);
   const entries: SegmentEntry[] = [];
   let offset = 0;
-  for (let cut = 0; cut < SEGMENTS; cut++) {
+  for (let cut = 0; cut < segments; cut++) {
     const sql = `SELECT * FROM read_parquet(${quoteLiteral(file(folder, GROWTH[1] as number))})
       USING SAMPLE reservoir(${SEGMENT_ROWS} ROWS) REPEATABLE (${cut + 1})`;
     const startOffset = offset;
@@ -276,14 +283,12 @@ async function compaction(folder: string): Promise<void> {
   const written = await store.rewrite({ entries, source, fileBytesTarget: 16 * 1024 * 1024 });
   const seconds = (performance.now() - start) / 1_000;
   const bytes = (all: readonly SegmentEntry[]): number =>
-    all.reduce(
-      (sum, { file: name }) => sum + statSync(join(folder, 'segments', name as string)).size,
-      0,
-    );
-  const perSecond = count(Math.round((SEGMENTS * SEGMENT_ROWS) / seconds));
+    all.reduce((sum, { file: name }) => sum + statSync(join(target, name as string)).size, 0);
+  const perSecond = count(Math.round((segments * SEGMENT_ROWS) / seconds));
+  const peakMb = Math.round(process.resourceUsage().maxRSS / 1_024);
   console.log(
-    `compaction: ${SEGMENTS} files of ${count(SEGMENT_ROWS)} rows into ${written.length}, checked: ` +
-      `${perSecond} rows/s, ${Math.round(bytes(entries) / 1e6)} → ${Math.round(bytes(written) / 1e6)} MB`,
+    `compaction: ${segments} files of ${count(SEGMENT_ROWS)} rows into ${written.length}, checked: ` +
+      `${perSecond} rows/s, ${Math.round(bytes(entries) / 1e6)} → ${Math.round(bytes(written) / 1e6)} MB, peak ${peakMb} MB`,
   );
 }
 
