@@ -26,7 +26,7 @@ import {
   type WindowResult,
 } from '../online/index.ts';
 import type { SegmentEntry, SegmentWriter } from '../segment/index.ts';
-import { inSpan, type SpanAttributes } from '../telemetry/index.ts';
+import { channels, inSpan, type SpanAttributes } from '../telemetry/index.ts';
 import { StreamClock } from '../window/index.ts';
 import { causesOf } from './causes-of.ts';
 import { deadLetter } from './dead-letter.ts';
@@ -170,7 +170,7 @@ export class PartitionTask {
     rejects: readonly Reject[],
     published: SegmentEntry[],
   ): Promise<void> {
-    const { checkpoint, log } = this.#options;
+    const { checkpoint, log, clock } = this.#options;
     const state = new KvBatch();
     const results: OutboxRecord[] = [];
     const counters = await this.#applyRows(batch, rows, rejects, state, results); // 2
@@ -181,11 +181,15 @@ export class PartitionTask {
       outbox: [...this.#deadLetters(batch, rejects), ...results],
       counters,
     };
+    const startMs = clock.nowMs();
     await inSpan(
       () => ({ name: 'commit', attributes: { ...this.#place, applied: update.applied } }),
       () => checkpoint.commitBatch(state, update),
       () => ({ rejected: rejects.length, outbox: update.outbox.length }),
     ); // 4
+    const durationMs = clock.nowMs() - startMs;
+    const { topic, partition, nextOffset } = batch;
+    channels.commit.publish({ topic, partition, nextOffset, durationMs });
     await checkpoint.dispatchOutbox(log); // 5
   }
 

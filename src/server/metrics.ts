@@ -123,6 +123,19 @@ function subscribeEngine(registers: Registers): (() => void)[] {
     buckets: BATCH_BUCKETS,
     registers,
   });
+  const commits = new Histogram({
+    name: 'freshet_engine_commit_duration_seconds',
+    help: 'Commits of micro-batches: the write of state and positions',
+    labelNames: ['topic'],
+    buckets: BATCH_BUCKETS,
+    registers,
+  });
+  const dropped = new Counter({
+    name: 'freshet_engine_dropped_rows_total',
+    help: 'Rows that retention took out of history',
+    labelNames: ['source'],
+    registers,
+  });
   const segments = new Counter({
     name: 'freshet_engine_segments_total',
     help: 'Segments that the engine of this process published',
@@ -140,7 +153,9 @@ function subscribeEngine(registers: Registers): (() => void)[] {
       records.inc({ topic, partition }, count);
       batches.observe({ topic }, durationMs / 1_000);
     }),
+    on(channels.commit, ({ topic, durationMs }) => commits.observe({ topic }, durationMs / 1_000)),
     on(channels.segment, ({ topic }) => segments.inc({ topic })),
+    on(channels.dropped, ({ source, rows }) => dropped.inc({ source }, rows)),
     on(channels.retry, ({ code }) => retries.inc({ code })),
   ];
 }

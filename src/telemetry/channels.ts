@@ -14,6 +14,14 @@ export interface BatchEvent {
   readonly durationMs: number;
 }
 
+/** State and positions of a micro-batch, in the one write that makes both so. */
+export interface CommitEvent {
+  readonly topic: string;
+  readonly partition: number;
+  readonly nextOffset: number;
+  readonly durationMs: number;
+}
+
 export interface SegmentEvent {
   readonly topic: string;
   readonly partition: number;
@@ -85,6 +93,7 @@ export interface TracingFailure {
 
 export const channels = {
   batch: channel('freshet:batch') as Channel<unknown, BatchEvent>,
+  commit: channel('freshet:commit') as Channel<unknown, CommitEvent>,
   segment: channel('freshet:segment') as Channel<unknown, SegmentEvent>,
   retry: channel('freshet:retry') as Channel<unknown, RetryEvent>,
   assigned: channel('freshet:assigned') as Channel<unknown, AssignmentEvent>,

@@ -14,6 +14,7 @@ import {
   SOURCE,
   START_US,
 } from './bench.ts';
+import { events } from './events.ts';
 
 const TP = { topic: SOURCE.topic, partition: 0 };
 
@@ -51,6 +52,14 @@ async function ran(size: number, sealAfter: number): Promise<Running> {
   await task.discard();
   return running;
 }
+
+it('tells of the commit of each batch that changes state', async () => {
+  await bench.append(rowsOf(20));
+  const task = await bench.task(await bench.start(), TP);
+  using commits = events('commit');
+  await processAll(task, 10);
+  expect(commits.all.map(({ nextOffset }) => nextOffset)).toEqual([10, 20]);
+});
 
 describe('reading again', () => {
   it('from below `applied` brings rows to history and none to state', async () => {

@@ -89,10 +89,14 @@ describe('GET /metrics', () => {
     const client = await start();
     const batch = { topic: 'orders', partition: 1, records: 5, nextOffset: 5, highWatermark: 5 };
     channels.batch.publish({ ...batch, durationMs: 20 });
+    channels.commit.publish({ ...batch, durationMs: 3 });
+    channels.dropped.publish({ source: 'orders', files: 1, rows: 7, beforeUs: 0 });
     channels.retry.publish({ ...batch, code: 'DISK_FULL', reason: 'full', waitMs: 1 });
     const { text } = await client.get('/metrics');
     expect(text).toContain('freshet_engine_records_total{topic="orders",partition="1"} 5');
     expect(text).toContain('freshet_engine_batch_duration_seconds_sum{topic="orders"} 0.02');
+    expect(text).toContain('freshet_engine_commit_duration_seconds_sum{topic="orders"} 0.003');
+    expect(text).toContain('freshet_engine_dropped_rows_total{source="orders"} 7');
     expect(text).toContain('freshet_engine_retries_total{code="DISK_FULL"} 1');
     await client.server.close();
     expect(channels.batch.hasSubscribers).toBe(false);
