@@ -1,7 +1,7 @@
 # The command `freshet` on a feature repository that is mounted at /repo; state belongs in /data.
 #
 #   docker build -t freshet .
-#   docker run --rm -v ./shop:/repo -v freshet-data:/data -p 127.0.0.1:6566:6566 freshet serve
+#   docker run --rm -v ./shop:/repo -v freshet-data:/data -p 127.0.0.1:6567:6567 freshet serve
 
 ARG NODE_IMAGE=node:20.20.2-bookworm-slim
 
@@ -31,9 +31,9 @@ RUN install -d -o node -g node /data /repo
 USER node
 WORKDIR /repo
 VOLUME /data
-EXPOSE 6566
+EXPOSE 6567
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=5s --start-period=20s --retries=3 \
-  CMD ["node", "-e", "fetch('http://127.0.0.1:6566/health').then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
+  CMD ["node", "-e", "fetch('http://127.0.0.1:6567/health').then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
 ENTRYPOINT ["node", "/app/dist/src/cli/main.js"]
 CMD ["serve", "--log", "json"]

@@ -101,7 +101,8 @@ const apiKey = z.strictObject({
 
 const server = z.strictObject({
   host: z.string().min(1).default('127.0.0.1').describe('where to listen; another needs keys'),
-  port: z.int().min(0).max(65_535).default(6566).describe('0: any free one'),
+  // Beside Feast's 6566, which browsers and `fetch` refuse to connect to.
+  port: z.int().min(0).max(65_535).default(6567).describe('0: any free one'),
   anonymous: z
     .enum(['auto', 'none', 'read', 'write'])
     .default('auto')

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runCli } from '../../src/cli/run-cli.ts';
+import { loadConfig } from '../../src/config/index.ts';
 import { CapturedStream, cli } from './support.ts';
 
 let folder = '';
@@ -36,6 +37,30 @@ describe('freshet ui', () => {
     expect(access).toMatchObject([
       { read: true, write: false },
       { read: true, write: true },
+    ]);
+  });
+});
+
+describe('the port', () => {
+  it('that is the default is one that fetch connects to', async () => {
+    const { port } = (await loadConfig(repo, {})).server;
+    const reason = await fetch(`http://127.0.0.1:${port}/health`).then(
+      () => 'connected',
+      (thrown: Error) => (thrown.cause as Error).message,
+    );
+    expect(reason).not.toBe('bad port');
+  });
+
+  it.each([6566, 6000, 10_080])('%i is refused for the console, as browsers do', async (port) => {
+    const refused = await fetch(`http://127.0.0.1:${port}/`).catch(
+      (thrown) => thrown.cause.message,
+    );
+    expect(refused).toBe('bad port');
+    const args = ['ui', '--no-engine', '--port', String(port), '--json'];
+    const { code, stderr } = await cli(args, { repo });
+    expect([code, JSON.parse(stderr).error]).toMatchObject([
+      1,
+      { code: 'INVALID_ARGUMENT', message: `browsers refuse to open port ${port}` },
     ]);
   });
 });

@@ -65,7 +65,7 @@ describe('loadConfig', () => {
       },
       server: {
         host: '127.0.0.1',
-        port: 6_566,
+        port: 6_567,
         anonymous: 'auto',
         keys: [],
         requestsPerMinuteMax: null,

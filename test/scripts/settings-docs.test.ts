@@ -25,7 +25,7 @@ describe('docs/reference/settings.md', () => {
     const text = renderSettings();
     expect(text).toContain('| `engine.rowBytesMax` | whole number, bytes | `1048576` |');
     expect(text).toContain('| `log.sessionTimeoutMs` | whole number from 1000, milliseconds |');
-    expect(text).toContain('| `server.port` | whole number from 0 to 65535 | `6566` |');
+    expect(text).toContain('| `server.port` | whole number from 0 to 65535 | `6567` |');
     expect(text).toContain('| `offlineStore.retention.<view>.age` | duration, such as `30d` |');
     expect(text).toContain('| `project` | text | none: it must be there |');
   });

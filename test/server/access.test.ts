@@ -25,7 +25,7 @@ function outcome(
 ): string {
   const access = new Access({ ...LOCAL, ...config });
   try {
-    return access.check({ host: '127.0.0.1:6566', ...headers }, scope).key ?? 'anonymous';
+    return access.check({ host: '127.0.0.1:6567', ...headers }, scope).key ?? 'anonymous';
   } catch (thrown) {
     return (thrown as FreshetError).code;
   }
@@ -59,9 +59,9 @@ describe('without a key', () => {
     const origin = 'https://evil.example';
     expect(outcome(config, 'write', { origin })).toBe('UNAUTHENTICATED');
     expect(outcome(config, 'read', { origin })).toBe('UNAUTHENTICATED');
-    expect(outcome(config, 'write', { origin: 'http://127.0.0.1:6566' })).toBe('anonymous');
-    expect(outcome(config, 'read', { host: 'evil.example:6566' })).toBe('UNAUTHENTICATED');
-    for (const host of ['localhost', 'localhost:6566', '[::1]:6566', '127.0.0.1']) {
+    expect(outcome(config, 'write', { origin: 'http://127.0.0.1:6567' })).toBe('anonymous');
+    expect(outcome(config, 'read', { host: 'evil.example:6567' })).toBe('UNAUTHENTICATED');
+    for (const host of ['localhost', 'localhost:6567', '[::1]:6567', '127.0.0.1']) {
       expect(outcome(config, 'write', { host }), host).toBe('anonymous');
     }
   });

@@ -3,7 +3,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { ServerConfig } from '../../config/index.ts';
 import { systemClock } from '../../core/clock.ts';
 import type { Catalog } from '../../definition/index.ts';
-import { toFreshetError } from '../../errors.ts';
+import { FreshetError, toFreshetError } from '../../errors.ts';
 import { type Bind, type Context, wholeNumber } from '../context.ts';
 import { createLog, type LogFormat, logEngine } from '../engine-log.ts';
 import { packageVersion } from '../package-version.ts';
@@ -23,7 +23,7 @@ Examples:
   $ freshet serve --port 0 --log json 2> server.log
 
 Then, of any program:
-  curl http://127.0.0.1:6566/get-online-features \\
+  curl http://127.0.0.1:6567/get-online-features \\
     -d '{"features":["last_order:amount"],"entities":{"customer_id":[7]}}'`,
     )
     .action(bind((context, options: ServeOptions) => serve(context, options, false)));
@@ -75,6 +75,7 @@ async function serve(
   const pages = hasConsole ? await (await import('../../console/index.ts')).loadConsole() : null;
   try {
     await withStore(async (store) => {
+      if (hasConsole) requireOpenedByBrowsers(options.port ?? store.config.server.port);
       const runs = options.engine && readsTopics(store.catalog);
       const engine = runs ? await store.startEngine({ skipGap }) : null;
       engine?.finished.catch((thrown) =>
@@ -111,6 +112,19 @@ function serverConfig({ host, port, allowWrites }: ServeOptions): Partial<Server
     ...(port !== undefined && { port }),
     ...(allowWrites && { anonymous: 'write' }),
   };
+}
+
+/** Ports above 1023 of the Fetch standard's list of bad ports; browsers show an error page of their own. */
+const REFUSED_PORTS: ReadonlySet<number> = new Set([
+  ...[1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061, 6000, 6566],
+  ...[6665, 6666, 6667, 6668, 6669, 6679, 6697, 10_080],
+]);
+
+function requireOpenedByBrowsers(number: number): void {
+  if (!REFUSED_PORTS.has(number)) return;
+  throw new FreshetError('INVALID_ARGUMENT', `browsers refuse to open port ${number}`, {
+    next: 'Give the console another one: --port, or server.port in freshet.yaml.',
+  });
 }
 
 function readsTopics({ views }: Catalog): boolean {
