@@ -71,7 +71,8 @@ function Found({
         {name} <Badge>{KIND_NAMES[kind]}</Badge>
       </PageTitle>
       <Tags of={definition} />
-      <div class="columns">
+      {/* Features of a service take the width of the page: four columns of names. */}
+      <div class={kind === 'featureService' ? '' : 'columns'}>
         <Panel title="Facts">
           <Facts
             rows={[
