@@ -153,12 +153,15 @@ export class GroupSession {
       this.#options.onLost();
       return;
     }
-    if (isTransient(thrown)) {
+    // By our code, not by what kafkajs calls retriable: whoever polls is told to try again, and would
+    // do so for ever with a session that has ended.
+    const error = toLogError(thrown);
+    if (isTransient(error)) {
       this.#options.cluster.forget();
       await this.#pause(RETRY_MS);
       return;
     }
-    this.#failure = toLogError(thrown);
+    this.#failure = error;
     this.#options.onChange();
   }
 
