@@ -25,7 +25,7 @@ const USERS = 100_000;
 const COLUMNS = Array.from({ length: 50 }, (_, i) => `c${i}`);
 const COUNTS = [1, 10, 100];
 const READS = 5_000;
-const WARM_UP = 1_000;
+const WARM_UP = 5_000;
 /** Reads of other entities each. */
 const COLD_READS = 2_000;
 const COLD_WARM_UP = 3_000;
@@ -147,7 +147,10 @@ async function cold(opened: FeatureStore): Promise<Map<string, Uint8Array[]>> {
   return keys;
 }
 
-/** The same entities again and again, from the cache. */
+/**
+ * The same entities again and again, from the cache: in turns with the bare read, which takes the
+ * processor's caches and wakes a thread, and alone, as where all that is asked for is in the cache.
+ */
 async function hot(opened: FeatureStore, keys: ReadonlyMap<string, Uint8Array[]>): Promise<void> {
   const { kv } = await opened.resources.state();
   for (const [view, features] of Object.entries(FEATURES)) {
@@ -157,6 +160,10 @@ async function hot(opened: FeatureStore, keys: ReadonlyMap<string, Uint8Array[]>
       const read = () => opened.getOnlineFeatures(request);
       const { ours, bare } = await takeTurns(READS, WARM_UP, read, () => kv.getMany(some));
       report(`hot  ${view}`, count, ours, bare);
+      const alone = await takeTurns(READS, WARM_UP, read, () => Promise.resolve());
+      console.log(
+        `${' '.repeat(32)}alone ${alone.ours.p50.toFixed(1)} ${alone.ours.p99.toFixed(1)}`,
+      );
     }
   }
 }
