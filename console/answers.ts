@@ -166,6 +166,7 @@ export interface ViewCost {
     readonly tileUs: number | null;
     readonly tiles: number;
     readonly values: number;
+    readonly bytes: number | null;
     readonly retentionUs: number | null;
   }[];
 }

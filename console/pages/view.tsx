@@ -132,14 +132,15 @@ function Cost({ view }: { readonly view: string }): VNode {
           {reads.length > 0 && (
             <Table
               label="What a read costs"
-              head={['Window', 'Tile', 'Tiles#', 'Values read#', 'Kept']}
+              head={['Window', 'Tile', 'Tiles#', 'Values read#', 'Bytes#', 'Kept']}
             >
-              {reads.map(({ window, tileUs, tiles, values, retentionUs }) => (
+              {reads.map(({ window, tileUs, tiles, values, bytes: read, retentionUs }) => (
                 <tr key={`${window.kind} ${window.label}`}>
                   <th scope="row">{windowText(window)}</th>
                   <td>{tileUs === null ? '–' : formatSpan(tileUs / 1_000)}</td>
                   <td class="figure">{tiles}</td>
                   <td class="figure">{values}</td>
+                  <td class="figure">{read === null ? '–' : formatBytes(read)}</td>
                   <td>{retentionUs === null ? 'for ever' : formatSpan(retentionUs / 1_000)}</td>
                 </tr>
               ))}

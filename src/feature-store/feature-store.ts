@@ -91,7 +91,7 @@ export async function openFeatureStore(options: FeatureStoreOptions): Promise<Fe
   return new FeatureStore(config, definitions, clock);
 }
 
-export interface ViewCost extends StateSize {
+export interface ViewCost extends Omit<StateSize, 'valueBytes'> {
   /** By window; empty for a view of newest rows, which is one value. */
   readonly reads: readonly ReadCost[];
 }
@@ -360,10 +360,11 @@ export class FeatureStore implements AsyncDisposable {
   async viewCost(name: string): Promise<ViewCost> {
     const view = requireView(this.#catalog, name);
     const { windowing } = view;
-    return {
-      ...(await this.#resources.readState((state) => stateSize(state, view))),
-      reads: windowing === null ? [] : readCosts(planWindows(view, windowing)),
-    };
+    const { valueBytes, ...size } = await this.#resources.readState((state) =>
+      stateSize(state, view),
+    );
+    const plan = windowing === null ? null : planWindows(view, windowing);
+    return { ...size, reads: plan === null ? [] : readCosts(plan, valueBytes) };
   }
 
   /** Rows and a checksum of keys and values of each view in the online store. */

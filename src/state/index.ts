@@ -10,6 +10,7 @@ export {
   SPACE,
   stateKey,
   type TilesGroup,
+  tilesGroupOf,
   tilesKey,
   tilesPlaceOf,
   timerKey,

@@ -114,6 +114,11 @@ export function tilesPlaceOf(key: Uint8Array): { block: number; entityKey: Uint8
   return { block: timeOf(key), entityKey: key.subarray(TIMED_PREFIX_BYTES) };
 }
 
+/** The group of a key of tiles. */
+export function tilesGroupOf(key: Uint8Array): number {
+  return key[VIEW_PREFIX_BYTES] as number;
+}
+
 /** The key of a timer: the time in microseconds at which an entity's sessions are looked at. */
 export function timerKey(
   sourceId: number,

@@ -129,11 +129,12 @@ function costLines({ entities, bytes, reads }: ViewCost, style: Output['style'])
   const each = entities === 0 ? '' : `, ${formatCount(Math.round(bytes / entities))} bytes each`;
   const stored = `  stored  ${formatCount(entities)} entities${each}`;
   if (reads.length === 0) return [stored];
-  const rows = reads.map(({ window, tileUs, tiles, values, retentionUs }) => ({
+  const rows = reads.map(({ window, tileUs, tiles, values, bytes: read, retentionUs }) => ({
     window: window.label,
     tile: tileUs === null ? null : formatDuration(tileUs),
     tiles,
     'values read': values,
+    bytes: read,
     kept: retentionUs === null ? 'for ever' : formatDuration(retentionUs),
   }));
   return [stored, '', indent(formatTable(rows, style))];
