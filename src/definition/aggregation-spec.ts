@@ -1,4 +1,5 @@
 import type { FieldType, Schema, ValueOf } from '../core/field-type.ts';
+import { didYouMean } from '../core/nearest.ts';
 import { type Duration, parseDurationUs } from '../core/time.ts';
 import { FreshetError } from '../errors.ts';
 import type { WindowSpec } from './window-spec.ts';
@@ -223,18 +224,25 @@ export type SourceRow<S extends Schema> = {
   readonly [K in keyof S]: ValueOf<S[K]> | null;
 };
 
-/** The function of a name alone, with its default parameters. */
-export function plainFunction(name: PlainFunctionName): AggregationFunction {
-  switch (name) {
-    case 'distinctCount':
-      return distinctCount();
-    case 'approxDistinctCount':
-      return approxDistinctCount();
-    case 'histogram':
-      return histogram();
-    default:
-      return plain(name);
+/** Functions that may be named alone. The compiler sees a missing one, and a superfluous one, too. */
+const PLAIN_FUNCTIONS: Readonly<Record<PlainFunctionName, () => AggregationFunction>> = {
+  ...{ count, sum, mean, min, max, first, last },
+  ...{ variancePopulation, varianceSample, stddevPopulation, stddevSample, skew, kurtosis },
+  ...{ any, all, distinctCount, approxDistinctCount, histogram, timeSinceLast },
+};
+const WITH_PARAMETERS = ['firstN', 'lastN', 'percentile', 'topN', 'decayedSum', 'decayedCount'];
+
+/**
+ * The function of a name alone, with its default parameters. Programs that are not compiled may name
+ * any: of those that are none the answer says why.
+ */
+export function plainFunction(name: PlainFunctionName): AggregationFunction | string {
+  if (Object.hasOwn(PLAIN_FUNCTIONS, name)) return PLAIN_FUNCTIONS[name]();
+  if (WITH_PARAMETERS.includes(name)) {
+    return `the function ${name} needs a parameter: import it, and write function: ${name}(…)`;
   }
+  const hint = didYouMean(name, [...Object.keys(PLAIN_FUNCTIONS), ...WITH_PARAMETERS]);
+  return `there is no function "${name}". ${hint}`;
 }
 
 function size(n: number): number {

@@ -139,8 +139,8 @@ const NEEDS_NUMBERS: ReadonlySet<string> = new Set([
 const NEEDS_NO_COLUMN: ReadonlySet<string> = new Set(['count', 'decayedCount', 'timeSinceLast']);
 
 function toSpec(view: string, input: AggregationInput, columns: Schema): AggregationSpec {
-  const fn: AggregationFunction =
-    typeof input.function === 'string' ? plainFunction(input.function) : input.function;
+  const fn = typeof input.function === 'string' ? plainFunction(input.function) : input.function;
+  if (typeof fn === 'string') throw invalid(view, fn);
   const column = input.column ?? null;
   const feature =
     input.name ?? [column, fn.name, input.window.label].filter((part) => part !== null).join('_');

@@ -82,6 +82,12 @@ describe('windowedFeatureView', () => {
       'needs a bool',
     );
     expect(() => make({ function: 'max', window: lifetime() })).toThrow('names no column');
+    expect(() => make({ function: 'cuont', window: lifetime() })).toThrow(
+      'view "v": there is no function "cuont". Did you mean "count"?',
+    );
+    expect(() => make({ column: 'delay', function: 'percentile', window: lifetime() })).toThrow(
+      'the function percentile needs a parameter',
+    );
     expect(() => make({ function: 'count', window: sliding('1.5h') })).toThrow('has no valid name');
     expect(() => make({ column: 'delay', function: percentile(2), window: lifetime() })).toThrow(
       'not 0 to 1',
